@@ -1,0 +1,178 @@
+"""The run record: what was planned, on what, what came out, and how far to trust it. Written to `run.json`."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from vlmeval.records.base import Record
+from vlmeval.records.benchmark import Benchmark, Level
+from vlmeval.records.model import ScoreKind
+from vlmeval.records.prompts import Aggregation
+
+SCHEMA_VERSION: Final = 1
+Pooling = Literal["mean-embedding", "mean-score"]
+Averaging = Literal["class", "macro", "weighted", "overall"]
+
+
+class MetricRow(Record):
+    """One number with everything needed to read it; tidy, one row a number.
+
+    ``value`` is None exactly when ``reason`` says why (undefined, suppressed, not available). ``low`` and ``high`` are
+    the 95 % cluster-bootstrap percentile interval. ``class_id`` is None for averages; ``group`` and ``group_level`` are
+    None for all samples together. A gap row has group_level ``worst``, ``max-min`` or ``last-first``.
+    ``greyed``: 10 to 19 positives or negatives, read with care.
+    """
+
+    method: str
+    level: Level
+    metric: str
+    averaging: Averaging
+    class_id: str | None = None
+    group: str | None = None
+    group_level: str | None = None
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int
+    n_units: int
+    n_positive: int | None = None
+    greyed: bool = False
+    reason: str | None = None
+
+
+class Plan(Record):
+    """What a person asked for; with the digests of the cards it names, the identity of a run."""
+
+    benchmark: str
+    model: str
+    methods: tuple[str, ...] = ("zero-shot",)
+    prompts: tuple[str, ...] = Field((), description="Prompt set ids; the first is the headline.")
+    aggregation: Aggregation | None = Field(None, description="Overrides the prompt sets' own.")
+    score: Literal["softmax", "sigmoid", "cosine"] | None = Field(None, description="Overrides the model's rule.")
+    pooling: Pooling = "mean-embedding"
+    split: Literal["train", "val", "test", "all"] = "test"
+    draws: int = Field(2000, ge=0)
+    seed: int = 0
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    limit: int | None = Field(None, description="Only the first so many units: for a quick look, badged.")
+    max_missing: float = Field(0.01, ge=0, le=1)
+
+
+class PromptsUsed(Record):
+    """The strings of one prompt set as they went into the text tower, per class id."""
+
+    id: str
+    title: str
+    version: str
+    language: str
+    digest: str
+    aggregation: Aggregation
+    source: str
+    prompts: dict[str, tuple[str, ...]]
+
+
+class ModelUsed(Record):
+    """Which model ran: the card's facts that a reader needs, and the fingerprint of the weights and preprocessing."""
+
+    spec: str
+    title: str
+    family: str
+    library: str
+    revision: str | None
+    key: str
+    dim: int
+    preprocessing: str
+    text_rules: str
+    score_rule: str
+    scale: float | None
+    bias: float | None
+    licence: str
+    homepage: str
+    parameters_millions: float | None = None
+    prompts: str | None = None
+    synthetic: bool = False
+
+
+class MethodUsed(Record):
+    """One method at one level: what its scores are and how decisions were made."""
+
+    id: str
+    kind: str
+    title: str
+    level: Level
+    headline: bool = False
+    score_kind: ScoreKind
+    prompts: str | None = None
+    decision: Literal["argmax", "threshold"]
+    thresholds: dict[str, float] | None = None
+    chosen_on: str | None = None
+    parameters: dict[str, Any] = {}
+
+
+class Finding(Record):
+    """Something the audit saw. A ``violation`` stops a run unless the protocol declares itself leaky."""
+
+    code: str
+    severity: Literal["info", "warning", "violation"]
+    message: str
+    count: int = 0
+    examples: tuple[str, ...] = ()
+
+
+class Badge(Record):
+    """A mark that travels with every number of the run."""
+
+    kind: Literal["leakage", "contamination", "synthetic", "partial"]
+    text: str
+    source: str | None = None
+
+
+class DataUsed(Record):
+    """What was read: counts per split and class, group counts, what was left out, what could not be read."""
+
+    digest: str
+    images: int
+    units: int
+    split_images: dict[str, int]
+    split_units: dict[str, int]
+    class_images: dict[str, int]
+    class_units: dict[str, int]
+    group_units: dict[str, dict[str, int]]
+    account: dict[str, int]
+    unreadable: tuple[str, ...] = ()
+    test_ids_digest: str
+
+
+class Environment(Record):
+    """Enough to run it again: versions, device, commit."""
+
+    vlmeval: str
+    python: str
+    platform: str
+    packages: dict[str, str]
+    device: str
+    dtype: str
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+
+
+class RunRecord(Record):
+    """Everything about a run but the per-sample scores (those are in `predictions.parquet` beside it)."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    digest: str = Field(description="SHA-256 over plan, cards, model key and data: the run's identity.")
+    created: str = Field(description="UTC, ISO 8601.")
+    plan: Plan
+    benchmark: Benchmark
+    benchmark_digest: str
+    model: ModelUsed | None = Field(description="None for scored predictions of unknown making.")
+    prompts: tuple[PromptsUsed, ...] = ()
+    methods: tuple[MethodUsed, ...]
+    data: DataUsed
+    rows: tuple[MetricRow, ...]
+    findings: tuple[Finding, ...] = ()
+    badges: tuple[Badge, ...] = ()
+    timings: dict[str, float] = Field({}, description="Seconds by stage, measured in this run.")
+    environment: Environment
