@@ -18,7 +18,7 @@ import struct
 import zlib
 from typing import Final
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 MAX_PIXELS: Final = 89_478_485
 """Pixels (width x height) above which a picture is refused: Pillow's own warning level, a quarter GiB as RGB."""
@@ -82,7 +82,7 @@ def decode_rgb(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
             return picture.convert("RGB")  # always a new image, which outlives the closed file
     except ImageDecodeError:
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise ImageDecodeError(_unknown(data)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageDecodeError(f"too many pixels: {error}") from None
