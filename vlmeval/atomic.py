@@ -25,7 +25,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 with ``\\n`` line ends, whole or not at all."""
+    """Write ``text`` as UTF-8, whole or not at all."""
     write_bytes(path, text.encode())
 
 

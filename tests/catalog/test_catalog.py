@@ -1,0 +1,191 @@
+"""The catalog: what is found where, what is refused, and that every refusal says where and how to mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlmeval.catalog import expand_prompts, load_catalog
+from vlmeval.errors import CatalogError, UnknownNameError, UsageError
+from vlmeval.records import Benchmark, PromptSet
+
+CARD = """\
+schema: 1
+id: mini
+version: "1"
+title: Mini
+summary: Two classes.
+task: single-label
+modality: other
+unit: {name: case, column: case}
+headline_metrics: [balanced-accuracy]
+data: {adapter: table, home: mini}
+protocol: {by: unit}
+classes:
+  - {id: a, name: Alpha, labels: [a], synonyms: [first]}
+  - {id: b, name: Beta, labels: [b]}
+prompts: {default: generic/names}
+licence: {name: CC0}
+citation: nobody
+homepage: https://example.org
+"""
+
+PROMPTS = """\
+schema: 1
+id: mine/names
+version: "1"
+title: Names
+kind: names
+author: me
+source: me
+templates: ["{name}", "a photo of {name}"]
+names_from: card+synonyms
+"""
+
+
+def write(root: Path, card: str = CARD, card_id: str = "mini", prompts: str = PROMPTS) -> Path:
+    folder = root / "benchmarks" / card_id
+    folder.mkdir(parents=True)
+    (folder / "benchmark.yaml").write_text(card)
+    (root / "prompts" / "mine").mkdir(parents=True, exist_ok=True)
+    (root / "prompts" / "mine" / "names.yaml").write_text(prompts)
+    return root
+
+
+def test_a_data_root_adds_cards_to_the_shipped_ones(tmp_path: Path) -> None:
+    catalog = load_catalog([write(tmp_path)])
+    assert catalog.benchmark("mini").classes[0].synonyms == ("first",)
+    assert {"scin", "ham10000"} <= set(catalog.benchmarks)
+    assert catalog.benchmarks.path("mini").is_file()
+
+
+def test_every_shipped_card_is_valid_and_names_prompt_sets_that_fit_it() -> None:
+    catalog = load_catalog()
+    assert catalog.benchmarks
+    assert catalog.model_cards
+    for card in catalog.model_cards.values():
+        assert card.licence
+    for benchmark in catalog.benchmarks.values():
+        for prompt_id in (benchmark.prompts.default, *benchmark.prompts.compare):
+            prompts = expand_prompts(catalog.prompt_set(prompt_id), benchmark)
+            assert tuple(prompts) == benchmark.class_ids
+            assert all(prompts.values())
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown benchmark 'ham1000'; did you mean ham10000") as caught:
+        load_catalog().benchmark("ham1000")
+    assert caught.value.exit_code == 2
+
+
+def test_the_same_id_twice_is_refused(tmp_path: Path) -> None:
+    root = write(tmp_path / "one")
+    other = write(tmp_path / "two")
+    with pytest.raises(CatalogError, match="'mini' stands in two places"):
+        load_catalog([root, other])
+
+
+def test_a_data_root_without_cards_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no cards"):
+        load_catalog([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "text"),
+    [
+        ("task: single-label", "task: both", 6, "task", "'single-label' or 'multi-label'"),
+        ("title: Mini\n", "", 1, "title", "the key 'title' is missing"),
+        ("citation:", "citatoin:", 17, "citatoin", "unknown key 'citatoin'"),
+        ("labels: [a]", "labels: [1]", 13, "classes[0].labels[0]", "valid string"),
+        ("id: b, name", "id: a, name", 1, None, "two entries have the same class id"),
+        ("protocol: {by: unit}", "protocol: {by: unit, fractions: [1, 1, 1]}", 11, "protocol", "sum to 1"),
+        ("id: mini", "id: maxi", None, "id", "does not fit its place"),
+        ("version:", "id: mini\nversion:", 3, "id", "stands twice"),
+        ("title: Mini", "title: &t Mini\nsummary2: *t", 5, "summary2", "alias"),
+        ("title: Mini", "title: [", None, None, "not valid YAML"),
+    ],
+)
+def test_a_wrong_card_is_refused_with_its_place(
+    tmp_path: Path, old: str, new: str, line: int | None, key: str | None, text: str
+) -> None:
+    assert old in CARD
+    catalog = load_catalog([write(tmp_path, CARD.replace(old, new, 1))])
+    with pytest.raises(CatalogError) as caught:
+        catalog.benchmark("mini")
+    error = caught.value
+    assert error.file is not None
+    assert error.file.endswith("benchmark.yaml")
+    if line is not None:
+        assert error.line == line
+    assert error.key == key or key is None
+    assert text in str(error)
+
+
+def test_a_misspelt_key_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    catalog = load_catalog([write(tmp_path, CARD.replace("synonyms", "synonims"))])
+    with pytest.raises(CatalogError, match=r"did you mean synonyms\?"):
+        catalog.benchmark("mini")
+
+
+def test_extends_replaces_top_level_keys(tmp_path: Path) -> None:
+    write(tmp_path)
+    write(tmp_path, 'extends: mini\nid: mini@leaky\nprotocol: {by: image, leaky: "by image"}\n', "mini@leaky")
+    card = load_catalog([tmp_path]).benchmark("mini@leaky")
+    assert card.protocol.leaky == "by image"
+    assert card.class_ids == ("a", "b")
+
+
+def test_a_ring_of_extends_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "extends: b\nid: a\n", "a")
+    write(tmp_path, "extends: a\nid: b\n", "b")
+    with pytest.raises(CatalogError, match="in a ring"):
+        load_catalog([tmp_path]).benchmark("a")
+
+
+def test_prompts_are_templates_times_names(tmp_path: Path) -> None:
+    catalog = load_catalog([write(tmp_path)])
+    prompts = expand_prompts(catalog.prompt_set("mine/names"), catalog.benchmark("mini"))
+    assert prompts["a"] == ("Alpha", "first", "a photo of Alpha", "a photo of first")
+    assert prompts["b"] == ("Beta", "a photo of Beta")
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"names": {"c": ("x",)}}, "unknown classes"),
+        ({"names_from": "here", "names": {"a": ("x",)}}, "no words for class 'b'"),
+        ({"templates": ("{nmae}",)}, "unknown placeholder"),
+    ],
+)
+def test_a_prompt_set_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, object], text: str) -> None:
+    catalog = load_catalog([write(tmp_path)])
+    prompt_set = catalog.prompt_set("mine/names").model_copy(update=change)
+    with pytest.raises(CatalogError, match=text):
+        expand_prompts(prompt_set, catalog.benchmark("mini"))
+
+
+@given(st.text(max_size=40))
+def test_a_name_goes_into_the_template_as_it_is(name: str) -> None:
+    values = {"schema": 1, "id": "x/y", "version": "1", "title": "t", "kind": "names", "author": "a", "source": "s"}
+    card = Benchmark.model_validate(
+        {
+            "schema": 1, "id": "m", "version": "1", "title": "t", "summary": "s", "task": "single-label",
+            "modality": "other", "unit": {"name": "c", "column": "c"}, "headline_metrics": [],
+            "data": {"adapter": "table", "home": "m"}, "protocol": {"by": "unit"},
+            "classes": [{"id": "a", "name": name, "labels": []}, {"id": "b", "name": "B", "labels": []}],
+            "prompts": {"default": "x/y"}, "licence": {"name": "l"}, "citation": "c", "homepage": "h",
+        }
+    )  # fmt: skip
+    prompts = expand_prompts(PromptSet.model_validate({**values, "templates": ["<{name}>"]}), card)
+    assert prompts["a"] == (f"<{name}>",)
+
+
+def test_content_digests_follow_the_content(tmp_path: Path) -> None:
+    one = load_catalog([write(tmp_path / "1")]).benchmark("mini")
+    same = load_catalog([write(tmp_path / "2", CARD.replace("Two classes.", "'Two classes.'"))]).benchmark("mini")
+    other = load_catalog([write(tmp_path / "3", CARD.replace("Beta", "Gamma"))]).benchmark("mini")
+    assert one.content_digest == same.content_digest
+    assert one.content_digest != other.content_digest
