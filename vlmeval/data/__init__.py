@@ -14,6 +14,7 @@ from typing import Final, Protocol, cast
 from vlmeval.data.raw import RawTable
 from vlmeval.errors import UnknownNameError
 from vlmeval.records import Benchmark, Samples
+from vlmeval.resources import data_home
 
 ADAPTERS: Final[dict[str, str]] = {
     "scin": "vlmeval.data.scin",
@@ -41,8 +42,6 @@ def adapter(name: str) -> Adapter:
 
 def data_root(benchmark: Benchmark, root: Path | None = None) -> Path:
     """Return ``root``, or the card's folder inside the user's data home when it is None."""
-    from vlmeval.resources import data_home
-
     return root if root is not None else data_home() / benchmark.data.home
 
 

@@ -18,7 +18,7 @@ def inside(root: Path, relative: str, *, file: Path | str | None = None, line: i
     root
         The data folder.
     relative
-        A path as written in a table, with ``/`` (or ``\\``) between folders. The file need not exist.
+        A path as written in a table, with slashes between folders. The file need not exist.
     file, line
         Where the path is written, for the message.
 
