@@ -1,0 +1,76 @@
+"""Find pictures by name in whatever layout a data set was unpacked in - or not unpacked.
+
+Comes in: a data folder. Goes out: picture name without extension -> ImageRef. Looks in the folder, up to three folders
+deep, and inside zip archives; an unpacked picture wins over one in an archive.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from vlmeval.data import safepath
+from vlmeval.errors import DataError
+from vlmeval.records import ImageRef
+
+EXTENSIONS: Final = frozenset({".jpg", ".jpeg", ".png"})
+DEPTH: Final = 3
+
+
+def index_pictures(root: Path) -> dict[str, ImageRef]:
+    """Return every picture under ``root`` by its name without extension.
+
+    Where a name is there twice (some hosts ship a second, lower-case copy of each folder) the first in sorted order is
+    taken. Raises DataError for a symbolic link that leads out of ``root`` and for a damaged archive.
+    """
+    found: dict[str, ImageRef] = {}
+    archives: list[Path] = []
+    for path in _walk(root, root, DEPTH):
+        if path.suffix.lower() in EXTENSIONS:
+            found.setdefault(path.stem, ImageRef(path))
+        elif path.suffix.lower() == ".zip":
+            archives.append(path)
+    for archive in archives:
+        for member in _members(archive):
+            found.setdefault(PurePosixPath(member).stem, ImageRef(archive, member))
+    return found
+
+
+def _walk(root: Path, folder: Path, depth: int) -> Iterator[Path]:
+    """Yield files, shallow before deep and in sorted order."""
+    folders: list[Path] = []
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda item: item.name):
+            path = folder / entry.name
+            if entry.is_symlink():
+                safepath.inside(root, path.relative_to(root).as_posix())
+            if entry.is_dir():
+                folders.append(path)
+            else:
+                yield path
+    if depth > 0:
+        for inner in folders:
+            yield from _walk(root, inner, depth - 1)
+
+
+def _members(archive: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            names = opened.namelist()
+    except zipfile.BadZipFile as problem:
+        raise DataError(
+            "an archive is damaged",
+            file=archive,
+            expected="a zip archive",
+            found=str(problem),
+            hint="delete it and download it again",
+        ) from problem
+    # Resource forks (__MACOSX/._ISIC_....jpg) look like pictures and are none.
+    return sorted(
+        name
+        for name in names
+        if PurePosixPath(name).suffix.lower() in EXTENSIONS and not PurePosixPath(name).name.startswith("._")
+    )
