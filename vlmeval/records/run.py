@@ -13,7 +13,7 @@ from vlmeval.records.prompts import Aggregation
 
 SCHEMA_VERSION: Final = 1
 Pooling = Literal["mean-embedding", "mean-score"]
-Averaging = Literal["class", "macro", "weighted", "overall"]
+Averaging = Literal["class", "macro", "macro-common", "weighted", "overall"]
 
 
 class MetricRow(Record):
@@ -22,7 +22,9 @@ class MetricRow(Record):
     ``value`` is None exactly when ``reason`` says why (undefined, suppressed, not available). ``low`` and ``high`` are
     the 95 % cluster-bootstrap percentile interval. ``class_id`` is None for averages; ``group`` and ``group_level`` are
     None for all samples together. A gap row has group_level ``worst``, ``max-min`` or ``last-first``.
-    ``greyed``: 10 to 19 positives or negatives, read with care.
+    ``greyed``: 10 to 19 positives or negatives, read with care. ``n_positive`` counts rows, of the class or classes
+    averaged. ``n_classes``: how many classes an average is over; ``macro-common`` averages over the classes with
+    support in every level of the group. ``undefined_draws``: share of bootstrap draws in which the metric has no value.
     """
 
     method: str
@@ -40,6 +42,8 @@ class MetricRow(Record):
     n_positive: int | None = None
     greyed: bool = False
     reason: str | None = None
+    n_classes: int | None = None
+    undefined_draws: float | None = None
 
 
 class Plan(Record):
@@ -176,3 +180,28 @@ class RunRecord(Record):
     badges: tuple[Badge, ...] = ()
     timings: dict[str, float] = Field({}, description="Seconds by stage, measured in this run.")
     environment: Environment
+
+    @property
+    def headline_method(self) -> MethodUsed:
+        """The method and level whose numbers are shown first."""
+        return next((m for m in self.methods if m.headline), self.methods[0])
+
+    def headline_rows(self) -> list[MetricRow]:
+        """Return the card's headline metrics over all samples, then the first one's worst skin-tone group a source."""
+        method = self.headline_method
+        own = [r for r in self.rows if (r.method, r.level) == (method.id, method.level) and r.class_id is None]
+        wanted = self.benchmark.headline_metrics
+        overall = [
+            row
+            for metric in wanted
+            for row in own
+            if row.metric == metric and row.group is None and row.averaging in ("macro", "overall")
+        ]
+        tones = {g.id for g in self.benchmark.available_groups if g.kind == "skin-tone"}
+        worst = [
+            row
+            for row in own
+            if row.group in tones and row.group_level == "worst" and row.metric == wanted[0]
+            if row.averaging in ("macro", "overall")
+        ]
+        return overall + worst

@@ -1,0 +1,126 @@
+"""What every verb prints with: results on stdout (text or one JSON object), everything else on stderr.
+
+``guarded`` turns the errors of `vlmeval.errors` into a message and their exit code; only a bug shows a traceback.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from vlmeval.errors import VlmevalError
+from vlmeval.progress import Progress as ProgressCallback
+from vlmeval.progress import silent
+
+P = ParamSpec("P")
+R = TypeVar("R")
+INTERRUPTED = 130
+PATIENCE_SECONDS = 2.0
+
+
+def out() -> Console:
+    """Console on stdout: coloured on a terminal, plain and unwrapped elsewhere."""
+    return _console(stderr=False)
+
+
+def err() -> Console:
+    """Console on stderr."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console = Console(stderr=stderr, highlight=False, width=10_000, no_color=True, soft_wrap=True)
+    return console
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; columns that hold only numbers are aligned to the right."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    grid = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for k, column in enumerate(columns):
+        numeric = all(_is_number(row[k]) for row in cells)
+        grid.add_column(column, justify="right" if numeric and cells else "left", overflow="fold")
+    for row in cells:
+        grid.add_row(*(escape(cell) for cell in row))
+    out().print(grid)
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(",", "").replace(".", "").replace("%", "").replace("-", "").strip().isdigit() or text == ""
+
+
+def guarded(command: Callable[P, R]) -> Callable[P, R]:
+    """Wrap a verb: expected errors become a message (JSON with ``--json``) and their exit code, Ctrl-C becomes 130."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except VlmevalError as error:
+            show_error(error, as_json=bool(kwargs.get("json_output")))
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            err().print("interrupted; what was embedded stays in the cache")
+            raise typer.Exit(INTERRUPTED) from error
+        except BrokenPipeError as error:
+            sys.stderr.close()  # the reader went away: nothing more to say, and no complaint from the interpreter
+            raise typer.Exit(0) from error
+
+    return wrapped
+
+
+def show_error(error: VlmevalError, *, as_json: bool) -> None:
+    """Print an expected error."""
+    if as_json:
+        print_json(error.as_dict())
+        return
+    first, _, rest = str(error).partition("\n")
+    console = err()
+    console.print(f"[bold red]error:[/] {escape(first)}")
+    if rest:
+        console.print(escape(rest))
+
+
+@contextmanager
+def progress_bars() -> Iterator[ProgressCallback]:
+    """Give a progress callback: bars on a terminal for whatever takes over two seconds, nothing elsewhere."""
+    console = err()
+    if not console.is_terminal:
+        yield silent
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield _Bars(bars)
+
+
+class _Bars:
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+        self._started: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        started = self._started.setdefault(stage, time.monotonic())
+        if stage not in self._tasks:
+            if time.monotonic() - started < PATIENCE_SECONDS:
+                return
+            self._tasks[stage] = self._bars.add_task(stage, total=total)
+        self._bars.update(self._tasks[stage], completed=done, total=total)

@@ -1,0 +1,131 @@
+"""`vlmeval list models|benchmarks|prompts|methods|metrics`: what can be named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from vlmeval.catalog import Catalog, load_catalog
+from vlmeval.cli import console
+from vlmeval.cli.options import DataRoots, Json
+from vlmeval.errors import UnknownNameError
+
+Row = Mapping[str, Any]
+EXAMPLE = """
+Examples:
+
+  vlmeval list benchmarks
+
+  vlmeval list models --json
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("list", epilog=EXAMPLE)(list_names)
+
+
+@console.guarded
+def list_names(
+    what: Annotated[str, typer.Argument(help="models, benchmarks, prompts, methods or metrics.")],
+    data_root: DataRoots = None,
+    json_output: Json = False,
+) -> None:
+    """List models, benchmarks, prompt sets, methods or metrics."""
+    if what not in LISTS:
+        raise UnknownNameError("list", what, LISTS)
+    rows = LISTS[what](load_catalog(data_root or []))
+    if json_output:
+        console.print_json({what: [dict(row) for row in rows]})
+        return
+    columns = list(rows[0]) if rows else []
+    console.table(None, columns, [[_cell(row[c]) for c in columns] for row in rows])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _models(catalog: Catalog) -> list[Row]:
+    return [
+        {
+            "model": card.id,
+            "title": card.title,
+            "library": card.library,
+            "size": card.image.size if card.image else None,
+            "parameters (M)": card.parameters_millions,
+            "gated": card.gated,
+            "licence": card.licence,
+            "variants": tuple(card.variants),
+            "trained on": tuple(c.data for c in card.contamination if c.status == "in-training"),
+        }
+        for card in catalog.model_cards.values()
+    ]
+
+
+def _benchmarks(catalog: Catalog) -> list[Row]:
+    return [
+        {
+            "benchmark": card.id,
+            "title": card.title,
+            "task": card.task,
+            "classes": len(card.classes),
+            "unit": card.unit.name,
+            "leaky": card.protocol.leaky is not None,
+            "synthetic": card.synthetic,
+            "skin tone": tuple(g.id for g in card.available_groups if g.kind == "skin-tone"),
+        }
+        for card in catalog.benchmarks.values()
+    ]
+
+
+def _prompts(catalog: Catalog) -> list[Row]:
+    return [
+        {
+            "prompts": card.id,
+            "title": card.title,
+            "kind": card.kind,
+            "language": card.language,
+            "aggregation": card.aggregation,
+            "for": card.benchmarks or ("any",),
+        }
+        for card in catalog.prompt_sets.values()
+    ]
+
+
+def _methods(_: Catalog) -> list[Row]:
+    from vlmeval.methods import METHODS
+
+    return [{"method": name, "what it does": text} for name, text in METHODS.items()]
+
+
+def _metrics(_: Catalog) -> list[Row]:
+    from vlmeval.stats import all_metrics
+
+    rows: list[Row] = [
+        {
+            "metric": metric.id,
+            "name": metric.name,
+            "better": metric.direction,
+            "bounds": metric.bounds,
+            "tasks": tuple(metric.tasks),
+            "source": metric.source,
+        }
+        for metric in all_metrics()
+    ]
+    return rows
+
+
+LISTS: dict[str, Callable[[Catalog], list[Row]]] = {
+    "models": _models,
+    "benchmarks": _benchmarks,
+    "prompts": _prompts,
+    "methods": _methods,
+    "metrics": _metrics,
+}

@@ -1,0 +1,20 @@
+"""The options that several verbs share, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
+DataRoots = Annotated[
+    list[Path] | None,
+    typer.Option("--data-root", help="A folder with your own benchmarks/, prompts/ or models/. May be repeated."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="The folder that holds the benchmark's data (default: in the data home)."),
+]
+Runs = Annotated[Path, typer.Option("--out", help="Folder that runs are written to.")]
+CacheDir = Annotated[Path | None, typer.Option("--cache", help="Folder of the embedding cache.")]

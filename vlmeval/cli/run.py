@@ -1,0 +1,222 @@
+"""`vlmeval run`: models x benchmarks, each to a run folder with a report."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vlmeval.cli import console
+from vlmeval.cli.options import CacheDir, Data, DataRoots, Json, Runs
+from vlmeval.errors import UnknownNameError, UsageError, VlmevalError
+
+if TYPE_CHECKING:
+    from vlmeval.evaluate import Outcome
+    from vlmeval.records import Plan
+
+EXAMPLE = """
+Examples:
+
+  vlmeval run --model medsiglip-448 --bench scin
+
+  vlmeval run --model clip-vit-b32 --model ./my-checkpoint --bench ham10000 --data ~/ham10000
+
+  vlmeval run --model clip-vit-l14 --bench scin --prompts scin/clinical --limit 100
+"""
+
+
+class DType(StrEnum):
+    """Floating-point types an encoder can run in."""
+
+    auto = "auto"
+    float32 = "float32"
+    float16 = "float16"
+    bfloat16 = "bfloat16"
+
+
+class Score(StrEnum):
+    """Score rules that override the model's own."""
+
+    softmax = "softmax"
+    sigmoid = "sigmoid"
+    cosine = "cosine"
+
+
+class Aggregation(StrEnum):
+    """Ways to make one class score of several prompts."""
+
+    mean_embedding = "mean-embedding"
+    mean_score = "mean-score"
+    max_score = "max-score"
+
+
+class Pooling(StrEnum):
+    """Ways to make one score of a unit's pictures."""
+
+    mean_embedding = "mean-embedding"
+    mean_score = "mean-score"
+
+
+class Split(StrEnum):
+    """The rows that are evaluated."""
+
+    train = "train"
+    val = "val"
+    test = "test"
+    all = "all"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("run", epilog=EXAMPLE)(run)
+
+
+@console.guarded
+def run(
+    model: Annotated[list[str], typer.Option("--model", "-m", help="Model alias, hf:ORG/NAME, open_clip:ARCH/TAG, "
+                     "hf-hub:ORG/NAME, a local folder, or embeddings:FILE. May be repeated.")],
+    bench: Annotated[list[str], typer.Option("--bench", "-b", help="Benchmark id. May be repeated.")],
+    method: Annotated[str, typer.Option(help="Methods, separated by commas.")] = "zero-shot",
+    prompts: Annotated[list[str] | None, typer.Option(help="Prompt set id; the first is the headline. May be repeated. "
+                       "Default: the benchmark's own choice, and the others beside it.")] = None,
+    data: Data = None,
+    out: Runs = Path("runs"),
+    data_root: DataRoots = None,
+    cache: CacheDir = None,
+    score: Annotated[Score | None, typer.Option(help="Override the model's score rule.")] = None,
+    aggregation: Annotated[Aggregation | None, typer.Option(help="Override the prompt sets' aggregation.")] = None,
+    pooling: Annotated[Pooling, typer.Option(help="How a unit's pictures become one.")] = Pooling.mean_embedding,
+    split: Annotated[Split, typer.Option(help="Rows to evaluate.")] = Split.test,
+    draws: Annotated[int, typer.Option(min=0, help="Bootstrap draws.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many units: a quick look, marked as such.")] = None,
+    max_missing: Annotated[float, typer.Option(min=0, max=1, help="Largest share of unreadable pictures.")] = 0.01,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    dtype: Annotated[DType, typer.Option(help="auto: bfloat16 on GPUs that have it, float32 on the CPU.")] = DType.auto,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Pictures a forward pass.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that decode pictures.")] = None,
+    json_output: Json = False,
+) -> None:  # fmt: skip
+    """Evaluate models on benchmarks: embed once, score, and leave a run folder with a report."""
+    from vlmeval.embed import EmbedOptions
+    from vlmeval.records import Plan
+
+    methods = _methods(method)
+    if data is not None and len(bench) > 1:
+        raise UsageError("--data goes with one --bench", hint="give each benchmark a call of its own, or fill the data "
+                         "home (vlmeval doctor says where it is)")  # fmt: skip
+    options = EmbedOptions(device=device, dtype=dtype.value, batch_size=batch_size, workers=workers)
+    plans = [
+        Plan(
+            benchmark=one_bench,
+            model=one_model,
+            methods=methods,
+            prompts=tuple(prompts or ()),
+            aggregation=aggregation.value if aggregation else None,
+            score=score.value if score else None,
+            pooling=pooling.value,
+            split=split.value,
+            draws=draws,
+            seed=seed,
+            dtype=dtype.value,
+            limit=limit,
+            max_missing=max_missing,
+        )
+        for one_bench in bench
+        for one_model in model
+    ]
+    run_all(plans, data_root or [], (out, data, cache), options, json_output=json_output)
+
+
+def run_all(
+    plans: list[Plan],
+    data_roots: list[Path],
+    folders: tuple[Path, Path | None, Path | None],
+    options: Any,
+    *,
+    json_output: bool,
+) -> None:
+    """Carry out the plans in turn; one that fails does not keep the others from running, its code is the exit code."""
+    from vlmeval.catalog import load_catalog
+    from vlmeval.evaluate import Where
+    from vlmeval.evaluate import run as evaluate
+    from vlmeval.report import report_html
+
+    catalog = load_catalog(data_roots)
+    where = Where(*folders)
+    done: list[dict[str, Any]] = []
+    failed: list[VlmevalError] = []
+    for plan in plans:
+        try:
+            with console.progress_bars() as progress:
+                outcome = evaluate(plan, catalog, where, render=report_html, options=options, progress=progress)
+        except VlmevalError as error:
+            if len(plans) == 1:
+                raise
+            console.show_error(error, as_json=False)
+            failed.append(error)
+            continue
+        done.append(described(outcome))
+        if not json_output:
+            show(outcome)
+    if json_output:
+        console.print_json({"runs": done, "errors": [error.as_dict() for error in failed]})
+    if failed:
+        raise typer.Exit(failed[0].exit_code)
+
+
+def described(outcome: Outcome) -> dict[str, Any]:
+    """Return a run as data: where it lies and its headline."""
+    from vlmeval.store import REPORT
+
+    record = outcome.record
+    return {
+        "benchmark": record.benchmark.id,
+        "model": record.plan.model,
+        "digest": record.digest,
+        "folder": str(outcome.folder),
+        "report": str(outcome.folder / REPORT),
+        "found": outcome.found,
+        "headline": [row.model_dump(mode="json") for row in record.headline_rows()],
+        "badges": [badge.model_dump(mode="json") for badge in record.badges],
+        "timings": record.timings,
+    }
+
+
+def show(outcome: Outcome) -> None:
+    """Print a run's headline, its badges and the path of its report."""
+    from rich.markup import escape
+
+    record = outcome.record
+    out = console.out()
+    title = record.model.title if record.model is not None else record.plan.model
+    out.print(f"\n[bold]{escape(title)}[/] on [bold]{escape(record.benchmark.title)}[/]"
+              + (" (finished before; nothing was computed)" if outcome.found else ""))  # fmt: skip
+    for badge in record.badges:
+        out.print(f"[bold yellow]{badge.kind}[/] {escape(badge.text)}")
+    rows = [
+        (row.metric, row.group or "all", row.group_level or "", _value(row.value), _interval(row.low, row.high), row.n_units)
+        for row in record.headline_rows()
+    ]  # fmt: skip
+    console.table(None, ["metric", "group", "level", "value", "95 % interval", record.benchmark.unit.name + "s"], rows)
+    out.print(f"report: {escape(str(described(outcome)['report']))}")
+
+
+def _value(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _methods(text: str) -> tuple[str, ...]:
+    from vlmeval.methods import METHODS
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in METHODS:
+            raise UnknownNameError("method", name, METHODS)
+    return names

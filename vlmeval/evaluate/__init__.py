@@ -1,0 +1,8 @@
+"""Plan -> RunRecord. run.py knows the whole way; planning.py, zeroshot.py and assess.py are its steps.
+
+score.py takes the same way from the middle on, for predictions that somebody else made.
+"""
+
+from vlmeval.evaluate.run import Outcome, Where, run
+
+__all__ = ["Outcome", "Where", "run"]

@@ -1,0 +1,137 @@
+"""From scores to what a record says of them: decisions chosen off the test units, data counts, badges.
+
+Comes in: `Scored` of a method, Samples, cards. Goes out: Predictions of the evaluated split, and the record's parts
+`DataUsed`, `MethodUsed`, `Badge`. Shared by `evaluate` (models) and `score` (anybody's predictions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from vlmeval.methods import Scored
+from vlmeval.records import (
+    Badge,
+    Benchmark,
+    DataUsed,
+    Decision,
+    Finding,
+    MethodUsed,
+    ModelCard,
+    Plan,
+    Predictions,
+    Samples,
+    digest_of,
+)
+from vlmeval.stats import choose_thresholds
+
+SPLITS = ("train", "val", "test")
+
+
+def decide(scored: Scored, benchmark: Benchmark, evaluated: str) -> Decision:
+    """Return the decision rule: argmax for single-label, thresholds from rows that are not evaluated otherwise.
+
+    Thresholds maximise Youden's J on validation rows, or on training rows when there are none of those. When neither
+    is left (every row is evaluated), they are fixed in advance: see :func:`fixed_threshold`.
+    """
+    if benchmark.task == "single-label":
+        return Decision("argmax")
+    for split, name in (("val", "validation"), ("train", "training")):
+        rows = scored.in_split(split)
+        if evaluated not in (split, "all") and len(rows.ids):
+            chosen = choose_thresholds(rows.labels, rows.scores)
+            return Decision("threshold", tuple(float(t) for t in chosen), f"{name} rows ({len(rows.ids)})")
+    threshold = fixed_threshold(scored, len(benchmark.classes))
+    return Decision("threshold", (threshold,) * len(benchmark.classes), f"fixed in advance at {threshold:g}")
+
+
+def fixed_threshold(scored: Scored, classes: int) -> float:
+    """Return the threshold nobody had to choose: 0.5 for probabilities, 1/K for a softmax, 0 for cosine and logit."""
+    return {"sigmoid": 0.5, "probability": 0.5, "softmax": 1 / classes, "cosine": 0.0, "logit": 0.0}[scored.kind]
+
+
+def method_used(predictions: Predictions, benchmark: Benchmark, **facts: object) -> MethodUsed:
+    """Return the record of one method at one level; ``facts`` are MethodUsed's own fields."""
+    decision = predictions.decision
+    thresholds = None
+    if decision.thresholds is not None:
+        thresholds = dict(zip(benchmark.class_ids, decision.thresholds, strict=True))
+    return MethodUsed.model_validate(
+        {
+            "id": predictions.method,
+            "level": predictions.level,
+            "score_kind": predictions.kind,
+            "decision": decision.rule,
+            "thresholds": thresholds,
+            "chosen_on": decision.chosen_on,
+            **facts,
+        }
+    )
+
+
+def data_used(samples: Samples, evaluated: Samples, unreadable: Mapping[str, str]) -> DataUsed:
+    """Count what was read; class and group counts are of the evaluated rows."""
+    benchmark = samples.benchmark
+    return DataUsed(
+        digest=samples.digest,
+        images=len(samples),
+        units=_count_units(samples),
+        split_images={s: int((samples.split == s).sum()) for s in SPLITS},
+        split_units={s: _count_units(samples.in_split(s)) for s in SPLITS},
+        class_images={c: int(n) for c, n in zip(benchmark.class_ids, evaluated.labels.sum(axis=0), strict=True)},
+        class_units={
+            c: _count_units(evaluated.take(evaluated.labels[:, k])) for k, c in enumerate(benchmark.class_ids)
+        },
+        group_units={
+            group.id: {
+                level.id: _count_units(evaluated.take(evaluated.groups[group.id] == code))
+                for code, level in enumerate(group.levels)
+            }
+            for group in benchmark.available_groups
+        },
+        account=dict(samples.account),
+        unreadable=tuple(f"{sample}: {reason}" for sample, reason in sorted(unreadable.items())),
+        test_ids_digest=digest_of(sorted(evaluated.ids.tolist())),
+    )
+
+
+def badges(benchmark: Benchmark, card: ModelCard | None, plan: Plan, unreadable: int) -> tuple[Badge, ...]:
+    """Return the marks that travel with every number: synthetic, leakage, contamination, partial."""
+    found: list[Badge] = []
+    if benchmark.synthetic or (card is not None and card.synthetic):
+        what = (
+            "Data and model are" if benchmark.synthetic and card is not None and card.synthetic else "Part of this is"
+        )
+        found.append(Badge(kind="synthetic", text=f"{what} synthetic: these are not clinical results."))
+    if benchmark.protocol.leaky is not None:
+        found.append(Badge(kind="leakage", text=benchmark.protocol.leaky, source=benchmark.protocol.source))
+    found += [
+        Badge(kind="contamination", text=fact.note, source=fact.source)
+        for fact in (card.contamination if card is not None else ())
+        if fact.data == benchmark.data.home and fact.status == "in-training"
+    ]
+    if plan.limit is not None:
+        found.append(Badge(kind="partial", text=f"Only {plan.limit} units were looked at (--limit)."))
+    if unreadable:
+        found.append(Badge(kind="partial", text=f"{unreadable} pictures could not be read and are left out."))
+    return tuple(found)
+
+
+def truncation_finding(prompts: Sequence[str]) -> list[Finding]:
+    """Warn of prompts longer than the model's context: they lost their end."""
+    if not prompts:
+        return []
+    return [
+        Finding(
+            code="truncated-prompts",
+            severity="warning",
+            message="prompts longer than the model's text context lost their end",
+            count=len(prompts),
+            examples=tuple(prompts[:5]),
+        )
+    ]
+
+
+def _count_units(samples: Samples) -> int:
+    return len(np.unique(samples.units))

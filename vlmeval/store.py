@@ -1,0 +1,166 @@
+"""Run folders: write a run whole, find it again by digest, read it back.
+
+A run lies in `<runs>/<benchmark>/<model>/<first 12 hex digits of its digest>/`: `predictions.parquet` (truth and scores
+by sample), `metrics.csv` (the metric rows, for spreadsheets), `report.html`, and `run.json`, written last: a run is
+complete if and only if that file is there.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from vlmeval.atomic import write_bytes, write_text
+from vlmeval.errors import DataError, MissingDataError
+from vlmeval.records import Benchmark, Decision, MethodUsed, MetricRow, Predictions, RunRecord
+
+RECORD, PREDICTIONS, METRICS, REPORT = "run.json", "predictions.parquet", "metrics.csv", "report.html"
+
+
+def run_folder(runs: Path, benchmark: str, model: str, digest: str) -> Path:
+    """Return where the run of that digest lies or will lie."""
+    return runs / _slug(benchmark) / _slug(model) / digest[:12]
+
+
+def find_run(folder: Path, digest: str) -> RunRecord | None:
+    """Return the finished run in ``folder`` if it is the one of ``digest``; None when it is not there or not whole."""
+    if not (folder / RECORD).is_file() or not (folder / PREDICTIONS).is_file():
+        return None
+    record = read_record(folder)
+    return record if record.digest == digest else None
+
+
+def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions], report: str) -> None:
+    """Write a run; `run.json` comes last, so that a folder is a run only when everything else is there."""
+    (folder / RECORD).unlink(missing_ok=True)
+    write_bytes(folder / PREDICTIONS, _predictions_parquet(record.benchmark, predictions))
+    write_text(folder / METRICS, metrics_csv(record.rows))
+    write_text(folder / REPORT, report)
+    write_text(folder / RECORD, record.model_dump_json(indent=1) + "\n")
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read `run.json`.
+
+    Parameters
+    ----------
+    folder
+        A run folder, or its `run.json`.
+
+    Raises
+    ------
+    MissingDataError
+        It is not there: no run, or one that did not finish.
+    DataError
+        It is not a run record of this version.
+    """
+    path = folder if folder.name == RECORD else folder / RECORD
+    if not path.is_file():
+        raise MissingDataError("there is no finished run here", file=path, hint="give a folder that holds run.json")
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise DataError(
+            "the run record cannot be read",
+            file=path,
+            key=".".join(str(part) for part in first["loc"]) or None,
+            expected=first["msg"],
+            found=repr(first.get("input"))[:80],
+            hint="it was written by another version of vlmeval, or changed by hand: run again",
+        ) from error
+
+
+def read_predictions(folder: Path, record: RunRecord) -> list[Predictions]:
+    """Read `predictions.parquet` back into one Predictions a method and level, in the record's order."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = (folder.parent if folder.name == RECORD else folder) / PREDICTIONS
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError("the predictions of the run cannot be read", file=path, found=str(error)) from error
+    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+    return [_one_method(record.benchmark, method, columns) for method in record.methods]
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of `run.json`."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **RunRecord.model_json_schema(mode="serialization"),
+    }
+
+
+def metrics_csv(rows: Iterable[MetricRow]) -> str:
+    """Return the rows as CSV with a header; no value is an empty cell."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, fieldnames=list(MetricRow.model_fields), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(row.model_dump())
+    return stream.getvalue()
+
+
+def _slug(name: str) -> str:
+    """Turn a name into a folder name: letters, digits, `.`, `_`, `@` and `-`; never `.` or `..`."""
+    return re.sub(r"[^A-Za-z0-9._@-]+", "-", name).strip(".-")[-80:] or "unnamed"
+
+
+def _predictions_parquet(benchmark: Benchmark, predictions: Sequence[Predictions]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = [pa.table(_columns(benchmark, p)) for p in predictions]
+    stream = io.BytesIO()
+    metadata = {"vlmeval": json.dumps({"classes": benchmark.class_ids, "groups": [g.id for g in benchmark.groups]})}
+    pq.write_table(pa.concat_tables(tables).replace_schema_metadata(metadata), stream, compression="zstd")
+    return stream.getvalue()
+
+
+def _columns(benchmark: Benchmark, predictions: Predictions) -> dict[str, Any]:
+    n = len(predictions)
+    columns: dict[str, Any] = {
+        "method": np.repeat(predictions.method, n).astype(object),
+        "level": np.repeat(predictions.level, n).astype(object),
+        "id": predictions.ids.astype(object),
+        "unit": predictions.units.astype(object),
+    }
+    for group in benchmark.available_groups:
+        levels = np.array([level.id for level in group.levels], dtype=object)
+        columns[f"group:{group.id}"] = levels[predictions.groups[group.id]]
+    for k, class_id in enumerate(benchmark.class_ids):
+        columns[f"true:{class_id}"] = predictions.y_true[:, k]
+        columns[f"score:{class_id}"] = predictions.scores[:, k]
+    return columns
+
+
+def _one_method(benchmark: Benchmark, method: MethodUsed, columns: Mapping[str, Any]) -> Predictions:
+    rows = (columns["method"] == method.id) & (columns["level"] == method.level)
+    groups = {}
+    for group in benchmark.available_groups:
+        code_of = {level.id: code for code, level in enumerate(group.levels)}
+        groups[group.id] = np.array([code_of[value] for value in columns[f"group:{group.id}"][rows]], dtype=np.int16)
+    thresholds = None if method.thresholds is None else tuple(method.thresholds[c] for c in benchmark.class_ids)
+    return Predictions(
+        method=method.id,
+        level=method.level,
+        ids=columns["id"][rows].astype(str),
+        units=columns["unit"][rows].astype(str),
+        y_true=np.stack([columns[f"true:{c}"][rows].astype(bool) for c in benchmark.class_ids], axis=1),
+        scores=np.stack([columns[f"score:{c}"][rows].astype(float) for c in benchmark.class_ids], axis=1),
+        kind=method.score_kind,
+        decision=Decision(method.decision, thresholds, method.chosen_on),
+        groups=groups,
+        scale=method.parameters.get("scale"),
+        bias=method.parameters.get("bias"),
+    )
