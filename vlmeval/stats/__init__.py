@@ -1,0 +1,13 @@
+"""Statistics: Predictions -> MetricRows, with cluster-bootstrap intervals, groups, suppression and gaps.
+
+Start at `summary.summarise`. Pure functions on arrays; numpy only.
+"""
+
+# Importing the two modules of metrics is what fills the registry.
+from vlmeval.stats import classwise as classwise
+from vlmeval.stats import overall as overall
+from vlmeval.stats.registry import Metric, all_metrics, metric_info
+from vlmeval.stats.resamples import Resamples
+from vlmeval.stats.summary import summarise
+
+__all__ = ["Metric", "Resamples", "all_metrics", "metric_info", "summarise"]

@@ -1,0 +1,119 @@
+"""The open set of metrics: what a metric is, and where all of them are found by id.
+
+A metric is one function from `Sums` to its values, registered with `metric(...)`; its docstring is the formula people
+read. See `classwise.py` and `overall.py` for all of them. To add one: write the function, decorate it, and if it needs
+a sum that `Sums` has not, give it ``columns`` (row values to be summed for it).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from vlmeval.errors import UnknownNameError
+from vlmeval.records import Task
+from vlmeval.stats.sums import Sums
+from vlmeval.stats.table import Floats, Table
+
+Formula = Callable[[Sums], Floats]
+Columns = Callable[[Table], Floats]
+Scope = Literal["class", "overall"]
+Need = Literal["truth", "scores", "decision", "probability"]
+BOTH: tuple[Task, ...] = ("single-label", "multi-label")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric, complete: everything a list, a report or a page "how we compute this" says about it.
+
+    Attributes
+    ----------
+    id, name
+        Stable identifier and the name for people.
+    direction
+        Whether ``higher`` or ``lower`` is better, or ``none`` for descriptions such as prevalence.
+    bounds
+        Smallest and largest possible value.
+    tasks
+        The tasks it is defined for.
+    scope
+        ``class``: one value a class, and averages of them; ``overall``: one value for all classes together.
+    needs
+        ``truth`` only, ``scores`` (ranks), a ``decision``, or ``probability`` (scores that are probabilities).
+    averages
+        Averages over classes to report.
+    counted
+        What the small-cell rule counts: ``positives`` (and negatives) of the class, or all ``units`` of the cell.
+    per_present_class
+        The value is a mean over the classes present, whose number is reported.
+    gaps, standardised
+        Whether gaps between groups are reported, and also of the average over classes with support in every group.
+    source
+        Where the definition comes from.
+    formula, columns
+        The computation.
+    """
+
+    id: str
+    name: str
+    direction: Literal["higher", "lower", "none"]
+    bounds: tuple[float, float]
+    tasks: tuple[Task, ...]
+    scope: Scope
+    needs: Need
+    source: str
+    formula: Formula
+    columns: Columns | None = None
+    averages: tuple[Literal["macro", "weighted"], ...] = ()
+    counted: Literal["positives", "units"] = "units"
+    per_present_class: bool = False
+    gaps: bool = False
+    standardised: bool = False
+
+    @property
+    def definition(self) -> str:
+        """The formula in words: the docstring of its one home."""
+        return inspect.cleandoc(self.formula.__doc__ or "")
+
+    def missing(self, table: Table) -> str | None:
+        """Why these predictions cannot have this metric, or None."""
+        if self.needs == "decision":
+            single = self.scope == "overall" and self.tasks == ("single-label",)
+            if single and table.predictions.decision.rule != "argmax":
+                return "thresholds per class do not give each row one class"
+            return table.no_decision
+        if self.needs == "probability":
+            return table.no_probability
+        return None
+
+
+_REGISTRY: dict[tuple[str, Task], Metric] = {}
+
+
+def register(metric: Metric) -> None:
+    """Add a metric to the open set; the same id twice for one task is an error."""
+    for task in metric.tasks:
+        if (metric.id, task) in _REGISTRY:
+            raise ValueError(f"metric {metric.id!r} is registered twice for {task}")
+        _REGISTRY[metric.id, task] = metric
+
+
+def all_metrics(task: Task | None = None) -> tuple[Metric, ...]:
+    """Every metric in the order of registration, or those of one task."""
+    return tuple(dict.fromkeys(m for (_, t), m in _REGISTRY.items() if task in (None, t)))
+
+
+def metric_info(metric_id: str, task: Task | None = None) -> Metric:
+    """Look a metric up; without a task the single-label reading comes first where the two differ.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest known ids.
+    """
+    for t in BOTH if task is None else (task,):
+        if (metric_id, t) in _REGISTRY:
+            return _REGISTRY[metric_id, t]
+    raise UnknownNameError("metric", metric_id, {i for i, t in _REGISTRY if task in (None, t)})
