@@ -20,7 +20,7 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 80
 HEAVY = ("torch", "torchvision", "transformers", "open_clip", "datasets", "sklearn", "altair", "pooch", "matplotlib")
 FORBIDDEN_CALLS = ("eval", "exec", "compile", "__import__", "os.system", "os.popen")
-FORBIDDEN_IMPORTS = ("pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve")
+FORBIDDEN_IMPORTS = ("dill", "cloudpickle", "joblib", "marshal", "shelve")
 FORBIDDEN_KEYWORDS = {"trust_remote_code": True, "allow_pickle": True, "shell": True, "weights_only": False}
 
 
@@ -35,18 +35,28 @@ def dotted(node: ast.expr) -> str:
 
 def imported(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
+        return [f"{alias.name} as {alias.asname}" if alias.asname else alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):
-        return [node.module or ""]
+        return [f"{node.module}.{alias.name}" for alias in node.names]
     return []
+
+
+def uses_pickle(node: ast.AST) -> bool:
+    """Anything of pickle but the names of its errors, which a safe reader may have to catch."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "pickle":
+        return not node.attr.endswith("Error")
+    names = [name for name in imported(node) if name.partition(".")[0].partition(" ")[0] == "pickle"]
+    return any(name != "pickle" and not name.endswith("Error") for name in names)
 
 
 def dangers(source: str) -> Iterator[str]:
     """Say every forbidden call, import and keyword in the source, with its line."""
     for node in ast.walk(ast.parse(source)):
         for name in imported(node):
-            if name.partition(".")[0] in FORBIDDEN_IMPORTS:
+            if name.partition(".")[0].partition(" ")[0] in FORBIDDEN_IMPORTS:
                 yield f"{getattr(node, 'lineno', 0)}: import {name}"
+        if uses_pickle(node):
+            yield f"{getattr(node, 'lineno', 0)}: pickle"
         if not isinstance(node, ast.Call):
             continue
         name = dotted(node.func)
@@ -88,7 +98,9 @@ def loaded_by(statement: str) -> set[str]:
     "line",
     [
         "eval('1')",
-        "import pickle",
+        "import pickle\npickle.loads(b'')",
+        "import pickle as p",
+        "from pickle import load",
         "from joblib import load",
         "AutoModel.from_pretrained('x', trust_remote_code=True)",
         "np.load(f, allow_pickle=True)",
@@ -103,6 +115,7 @@ def test_the_search_for_dangers_finds_them(line: str) -> None:
 
 def test_the_search_for_dangers_lets_safe_code_pass() -> None:
     safe = ["model.eval()", "ast.literal_eval(x)", "re.compile('a')", "np.load(f, allow_pickle=False)"]
+    safe.append("import pickle\ntry:\n    f()\nexcept pickle.UnpicklingError:\n    pass")
     assert list(dangers("\n".join([*safe, "torch.load(f, weights_only=True)"]))) == []
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from vlmeval.catalog import expand_prompts, load_catalog
 from vlmeval.records import PromptSet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +79,11 @@ def says(text: str, name: str) -> bool:
     return re.search(rf"\b{re.escape(normal(name))}\b", normal(text)) is not None
 
 
+def wrong_articles(texts: Iterable[str]) -> list[str]:
+    wrong = re.compile(r"\b(a (?=[aeio]|un(?!i)|urt)|an (?![aeiouh])|(?:an?|the) (?:an?|the) )", re.IGNORECASE)
+    return [text for text in texts if wrong.search(text)]
+
+
 @pytest.fixture(scope="module")
 def clip_pieces() -> Any:
     tokenizer = pytest.importorskip("open_clip.tokenizer")
@@ -138,9 +145,13 @@ def test_no_prompt_stands_twice(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
 def test_articles_read_well(path: Path) -> None:
-    wrong = re.compile(r"\b(a (?=[aeio]|un(?!i)|urt)|an (?![aeiouh])|(?:an?|the) (?:an?|the) )", re.IGNORECASE)
     for texts in filled(read(path)).values():
-        assert [text for text in texts if wrong.search(text)] == []
+        assert wrong_articles(texts) == []
+
+
+@pytest.mark.parametrize("text", ["a photo of a eczema", "an wart", "a urticarial rash", "a photo of an the bruise"])
+def test_wrong_articles_are_found(text: str) -> None:
+    assert wrong_articles([text]) == [text]
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
@@ -178,3 +189,23 @@ def test_descriptions_of_clinical_photos_speak_of_dark_and_light_skin(family: st
         together = " ".join(texts)
         assert "dark skin" in together, k
         assert "light skin" in together, k
+
+
+def test_what_the_cards_name_is_there_and_fits() -> None:
+    """Every set a benchmark's card names fills without error, and to the strings this module expects."""
+    catalog = load_catalog()
+    for family in FAMILIES:
+        benchmark = catalog.benchmark(family)
+        for set_id in (benchmark.prompts.default, *benchmark.prompts.compare):
+            prompts = catalog.prompt_set(set_id)
+            ours = expand_prompts(prompts, benchmark)
+            assert {k: sorted(texts) for k, texts in ours.items()} == {k: sorted(v) for k, v in filled(prompts).items()}
+
+
+@pytest.mark.parametrize("set_id", [i for i in IDS if i.startswith("generic/")])
+def test_generic_sets_read_well_with_every_card(set_id: str, clip_pieces: Any) -> None:
+    catalog = load_catalog()
+    for benchmark in catalog.benchmarks.values():
+        texts = [text for texts in expand_prompts(catalog.prompt_set(set_id), benchmark).values() for text in texts]
+        assert wrong_articles(texts) == []
+        assert max(len(clip_pieces(text)) for text in texts) <= SAFE_FOR_SIGLIP
