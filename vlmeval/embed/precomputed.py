@@ -1,0 +1,48 @@
+"""Given image vectors (``embeddings:FILE``) in the place of computed ones; prompts still go through a text model."""
+
+from __future__ import annotations
+
+from vlmeval.embed.model import CachedModel
+from vlmeval.embed.options import Embedded
+from vlmeval.encoders.protocol import ModelHandle, ScoreRule
+from vlmeval.errors import DataError
+from vlmeval.records import Embeddings, Samples
+
+
+def given_images(model: CachedModel, handle: ModelHandle, samples: Samples, *, with_texts: bool) -> Embedded:
+    """Match given vectors to the samples.
+
+    Without prompts no model is needed at all; with prompts its text vectors must have the same dimension.
+
+    Raises
+    ------
+    DataError
+        Nothing matches, a vector is not finite, or the dimensions differ.
+    """
+    names = [ref.path.name if ref.member is None else ref.member for ref in samples.images]
+    joined = handle.vectors().join(samples.ids.tolist(), names)
+    dim = joined.vectors.shape[1]
+    rule, facts = ScoreRule(handle.card.score), {}
+    if with_texts:
+        known = model.facts()
+        if known.dim != dim:
+            raise DataError(
+                "the given image vectors and the text model have different dimensions",
+                file=handle.spec,
+                expected=f"{known.dim} (the text model's)",
+                found=str(dim),
+            )
+        rule, facts = known.score_rule, dict(known.facts)
+    missing = samples.ids[~joined.found].tolist()
+    return Embedded(
+        images=Embeddings(samples.ids[joined.found], joined.vectors[joined.found], handle.key),
+        texts={},
+        unreadable=dict.fromkeys(missing, "no vector in the file of given embeddings"),
+        hashes={},
+        score_rule=rule,
+        facts={**facts, "dim": dim, "preprocessing": "image vectors were given, not computed here"},
+        truncated=(),
+        device=model.placement.device,
+        dtype=model.placement.dtype,
+        account=joined.account,
+    )
