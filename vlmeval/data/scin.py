@@ -2,7 +2,8 @@
 
 Comes in: a card with ``adapter: scin`` and the folder with ``scin_cases.csv`` and ``scin_labels.csv`` (in it or in its
 ``dataset/``). Goes out: a RawTable, one row a photograph, sample id ``<case_id>/<k>`` with k = 1, 2, 3.
-Labels: scin_labels.py. Skin tone and other groups: scin_groups.py. The pictures need not be there.
+Tables: scin_tables.py. Labels: scin_labels.py. Skin tone and other groups: scin_groups.py. Raters: scin_raters.py.
+The pictures need not be there.
 """
 
 from __future__ import annotations
@@ -16,23 +17,25 @@ import numpy as np
 from pydantic import Field
 
 from vlmeval.data import safepath
-from vlmeval.data.csvfile import TextTable, read_table
+from vlmeval.data.csvfile import TextTable
 from vlmeval.data.options import read_options
 from vlmeval.data.raw import RawTable
-from vlmeval.data.scin_groups import CASE_COLUMNS, LABEL_COLUMNS, group_columns
-from vlmeval.data.scin_labels import CONFIDENCES, NAMES, WEIGHTS, CaseLabels, ClassIndex, TieRule, case_labels
-from vlmeval.errors import DataError, MissingDataError
+from vlmeval.data.scin_groups import group_columns
+from vlmeval.data.scin_labels import CaseLabels, ClassIndex, TieRule, case_labels
+from vlmeval.data.scin_raters import raters
+from vlmeval.data.scin_tables import GRADED, POSITIONS, read_tables
+from vlmeval.errors import DataError
 from vlmeval.records import Benchmark, ImageRef, Record
 
-GRADED: Final = "dermatologist_gradable_for_skin_condition_1"
+__all__ = ["ScinOptions", "raters", "read"]
+
 GRADED_YES: Final = "DEFAULT_YES_IMAGE_QUALITY_SUFFICIENT"
-POSITIONS: Final = (1, 2, 3)
 ACCOUNT: Final = (
     "cases read",
     "cases dropped for quality",
     "cases dropped without a label",
-    "cases of sufficient quality",
-    "cases of sufficient quality without a label",
+    "cases kept",
+    "cases kept that have no label",
     "mentions read",
     "mentions outside the class list",
     "mentions below the minimum confidence",
@@ -44,10 +47,6 @@ ACCOUNT: Final = (
     "images without any of the classes",
     "images known to be missing from the public release",
     "distinct pictures",
-)
-SCHEMA_TRAP: Final = (
-    "these are the column names of the released CSV files; SCIN's schema document differs: it leaves the '_on' out "
-    f"of '{NAMES}'.\nTake scin_cases.csv and scin_labels.csv of SCIN 1.0.0 (vlmeval data fetch scin)"
 )
 
 
@@ -63,7 +62,7 @@ class ScinOptions(Record):
 
     label: Literal["mentions", "top-weight"] = "mentions"
     quality: Literal["graded-1-yes", "has-label"] = "graded-1-yes"
-    min_confidence: int = Field(1, ge=0, le=5)
+    min_confidence: int = Field(0, ge=0, le=5)
     ties: TieRule = "drop"
     known_missing: tuple[str, ...] = ()
 
@@ -113,49 +112,6 @@ def read(benchmark: Benchmark, root: Path) -> RawTable:
     return _finish(rows, cases, groups, index.size)
 
 
-def read_tables(root: Path) -> tuple[TextTable, TextTable, list[int]]:
-    """Return cases, labels, and for each case the row of its labels. Raises DataError when they do not pair up."""
-    folder = _tables_folder(root)
-    images = tuple(f"image_{k}_path" for k in POSITIONS)
-    cases = read_table(folder / "scin_cases.csv", ("case_id", *CASE_COLUMNS, *images), hint=SCHEMA_TRAP)
-    labels = read_table(
-        folder / "scin_labels.csv",
-        ("case_id", GRADED, NAMES, CONFIDENCES, WEIGHTS, *LABEL_COLUMNS),
-        hint=SCHEMA_TRAP,
-    )
-    where = _rows_by_case(labels)
-    _rows_by_case(cases)
-    for row, case in enumerate(cases["case_id"]):
-        if case not in where:
-            raise cases.error("a case has no row of labels", row, "case_id", expected="a row in scin_labels.csv")
-    return cases, labels, [where[case] for case in cases["case_id"]]
-
-
-def _tables_folder(root: Path) -> Path:
-    for folder in (root / "dataset", root):
-        if (folder / "scin_cases.csv").is_file():
-            return folder
-    raise MissingDataError(
-        "the SCIN tables are missing",
-        file=root,
-        expected="scin_cases.csv and scin_labels.csv in this folder or in its dataset/",
-        found="no scin_cases.csv" if root.is_dir() else "no such folder",
-        hint="vlmeval data fetch scin, or give the folder with --data DIR",
-    )
-
-
-def _rows_by_case(table: TextTable) -> dict[str, int]:
-    where: dict[str, int] = {}
-    for row, case in enumerate(table["case_id"]):
-        if not case.lstrip("-").isdecimal():
-            hint = "a spreadsheet turns ids into numbers such as -1E+18: take the official file again"
-            raise table.error("a case id is not an integer", row, "case_id", expected="an integer as text", hint=hint)
-        if case in where:
-            raise table.error("a case is there twice", row, "case_id", expected="each case once")
-        where[case] = row
-    return where
-
-
 def _good_enough(options: ScinOptions, graded: str, said: CaseLabels) -> bool:
     return graded == GRADED_YES if options.quality == "graded-1-yes" else bool(said.names)
 
@@ -165,8 +121,8 @@ def _dropped_words(options: ScinOptions) -> str:
 
 
 def _count_mentions(account: Counter[str], said: CaseLabels, index: ClassIndex, options: ScinOptions) -> None:
-    account["cases of sufficient quality"] += 1
-    account["cases of sufficient quality without a label"] += not said.names
+    account["cases kept"] += 1
+    account["cases kept that have no label"] += not said.names
     account["mentions read"] += len(said.names)
     account["mentions outside the class list"] += sum(name not in index.position for name in said.names)
     if options.min_confidence > 1:
