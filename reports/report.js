@@ -1,0 +1,128 @@
+// The report's behaviour: draws the charts, sorts tables, switches the theme, marks the current section.
+// Everything works without it but the charts, and each chart has its table.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+
+  // ---- charts: specifications are data, expressions are interpreted, nothing is evaluated or loaded
+  const { config, families, charts } = read("chart-data");
+  const refuse = () => Promise.reject(new Error("this page loads nothing"));
+  const loader = Object.assign(vega.loader(), { load: refuse, sanitize: refuse, http: refuse, file: refuse });
+
+  const points = (pairs) => pairs.map(([x, y], i) => ({ x, y, i }));
+  const specOf = (chart) => {
+    if (!chart.family) return chart.spec;
+    const level = chart.chance;
+    const chance = level === undefined ? [[0, 0], [1, 1]] : [[0, level], [1, level]];
+    return { ...families[chart.family], datasets: { points: points(chart.points), chance: points(chance) } };
+  };
+  const draw = (box) => {
+    const compiled = vegaLite.compile(specOf(charts[box.dataset.chart]), { config }).spec;
+    const runtime = vega.parse(compiled, null, { ast: true });
+    const options = { container: box, renderer: "svg", loader, expr: vegaInterpreter.expressionInterpreter };
+    return new vega.View(runtime, options).logLevel(vega.Error).runAsync().then(() => {
+      const svg = box.querySelector("svg");
+      svg.setAttribute("aria-hidden", "true");
+      svg.setAttribute("focusable", "false");
+      box.firstElementChild.removeAttribute("role");
+    });
+  };
+  const waiting = [...document.querySelectorAll("[data-chart]")];
+  const drawn = new Set();
+  const drawOnce = (box) => {
+    if (drawn.has(box)) return Promise.resolve();
+    drawn.add(box);
+    try {
+      return draw(box).catch(() => box.classList.add("failed"));
+    } catch {
+      box.classList.add("failed");
+      return Promise.resolve();
+    }
+  };
+  // What is in sight first, the rest when the browser is idle: a page of 150 panels opens at once and prints whole.
+  const eager = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) drawOnce(entry.target);
+  }, { rootMargin: "300px" });
+  const idle = window.requestIdleCallback || ((work) => setTimeout(work, 16));
+  const drawRest = () => {
+    const box = waiting.find((b) => !drawn.has(b) && b.clientWidth > 0);
+    if (box) drawOnce(box).then(() => idle(drawRest));
+    else root.dataset.charts = "done";
+  };
+  waiting.forEach((box) => eager.observe(box));
+  idle(drawRest);
+
+  // ---- tables: a click on a heading sorts; cells without a number go last either way
+  const keyOf = (row, column) => {
+    const cell = row.cells[column];
+    if (cell === undefined) return "";
+    const key = cell.dataset.sort;
+    if (key === undefined) return cell.textContent.trim().toLowerCase();
+    return key === "" || key === "None" ? "" : Number(key);
+  };
+  const compare = (a, b, sign) => {
+    if (a === "" || b === "") return (a === "") - (b === "");
+    return sign * (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
+  };
+  const sortBy = (table, heading) => {
+    const column = heading.cellIndex;
+    const wanted = heading.getAttribute("aria-sort") === "descending" ? "ascending" : "descending";
+    const body = table.tBodies[0];
+    const rows = [...body.rows].map((row) => [keyOf(row, column), row]);
+    rows.sort(([a], [b]) => compare(a, b, wanted === "ascending" ? 1 : -1));
+    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    heading.setAttribute("aria-sort", wanted);
+    body.append(...rows.map(([, row]) => row));
+  };
+  for (const table of document.querySelectorAll("table.sortable")) {
+    for (const heading of table.tHead.rows[0].cells) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...heading.childNodes);
+      heading.append(button);
+      button.addEventListener("click", () => sortBy(table, heading));
+    }
+  }
+
+  // ---- theme and print
+  const store = { get: () => { try { return localStorage.getItem("vlmeval-theme"); } catch { return null; } },
+    set: (v) => { try { localStorage.setItem("vlmeval-theme", v); } catch { /* private window: not remembered */ } } };
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const toggle = document.getElementById("theme");
+  const current = () => root.dataset.theme || (dark.matches ? "dark" : "light");
+  const label = () => { toggle.textContent = current() === "dark" ? "Light theme" : "Dark theme"; };
+  const remembered = store.get();
+  if (remembered === "light" || remembered === "dark") root.dataset.theme = remembered;
+  toggle.hidden = false;
+  toggle.addEventListener("click", () => {
+    root.dataset.theme = current() === "dark" ? "light" : "dark";
+    store.set(root.dataset.theme);
+    label();
+  });
+  dark.addEventListener("change", label);
+  label();
+  const print = document.getElementById("print");
+  print.hidden = false;
+  print.addEventListener("click", () => window.print());
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")];
+    for (const box of opened) box.open = true;
+  });
+  window.addEventListener("afterprint", () => { for (const box of opened) box.open = false; });
+
+  // ---- contents: mark the section being read
+  const links = new Map([...document.querySelectorAll(".contents a")].map((a) => [a.hash.slice(1), a]));
+  const sections = [...document.querySelectorAll("main section")];
+  const mark = () => {
+    const line = window.innerHeight * 0.3;
+    const reading = sections.filter((s) => s.getBoundingClientRect().top <= line).pop() || sections[0];
+    for (const [id, link] of links) {
+      if (id === reading.id) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+  };
+  document.addEventListener("scroll", mark, { passive: true });
+  mark();
+})();

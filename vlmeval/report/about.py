@@ -1,0 +1,123 @@
+"""What stands behind the numbers: prompts, data card, audit, how it was computed, environment, the command to repeat it."""
+
+from __future__ import annotations
+
+import shlex
+
+from vlmeval.records import MethodUsed, RunRecord
+from vlmeval.report.lookup import Rows, View
+from vlmeval.report.names import metric_view
+
+
+def prompts_view(record: RunRecord) -> list[View]:
+    """Return each prompt set with its strings per class, in the card's class order."""
+    return [
+        {
+            "id": p.id,
+            "title": p.title,
+            "version": p.version,
+            "language": p.language,
+            "digest": p.digest,
+            "aggregation": p.aggregation,
+            "source": p.source,
+            "classes": [{"name": c.name, "prompts": list(p.prompts.get(c.id, ()))} for c in record.benchmark.classes],
+        }
+        for p in record.prompts
+    ]
+
+
+def data_view(record: RunRecord) -> View:
+    """Return the data card: counts per split and class, what was left out, what could not be read, licence."""
+    b, d = record.benchmark, record.data
+    splits = [s for s in ("train", "val", "test") if s in d.split_images]
+    splits += sorted(set(d.split_images) - set(splits))
+    return {
+        "title": b.title,
+        "id": b.id,
+        "version": b.version,
+        "summary": b.summary,
+        "modality": b.modality,
+        "unit": b.unit.name,
+        "images": d.images,
+        "units": d.units,
+        "protocol": b.protocol.model_dump(mode="json"),
+        "splits": [{"name": s, "images": d.split_images[s], "units": d.split_units.get(s)} for s in splits],
+        "classes": [
+            {"name": c.name, "images": d.class_images.get(c.id), "units": d.class_units.get(c.id)} for c in b.classes
+        ],
+        "groups": [
+            {
+                "name": g.name,
+                "levels": [{"name": lv.name, "units": d.group_units.get(g.id, {}).get(lv.id)} for lv in g.levels],
+            }
+            for g in b.available_groups
+        ],
+        "account": [{"name": name, "count": count} for name, count in d.account.items()],
+        "unreadable": list(d.unreadable),
+        "known_issues": list(b.known_issues),
+        "licence": b.licence.model_dump(mode="json"),
+        "citation": b.citation,
+        "homepage": b.homepage,
+    }
+
+
+def audit_view(record: RunRecord) -> list[View]:
+    """Return the audit's findings, the gravest first."""
+    grave = {"violation": 0, "warning": 1, "info": 2}
+    return [f.model_dump(mode="json") for f in sorted(record.findings, key=lambda f: grave[f.severity])]
+
+
+def method_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
+    """Return how the numbers were computed: model contract, decisions, intervals, suppression, formulas."""
+    model = record.model
+    return {
+        "model": None if model is None else model.model_dump(mode="json", exclude={"key"}),
+        "score_kind": headline.score_kind,
+        "decision": headline.decision,
+        "chosen_on": headline.chosen_on,
+        "pooling": record.plan.pooling,
+        "draws": record.plan.draws,
+        "seed": record.plan.seed,
+        "unit": record.benchmark.unit.name,
+        "parameters": dict(headline.parameters),
+        "metrics": [metric_view(m) for m in rows.metrics()],
+    }
+
+
+def environment_view(record: RunRecord) -> View:
+    """Return versions, digests, timings and the command that repeats the run."""
+    env = record.environment
+    digests = [
+        ("Run", record.digest),
+        ("Benchmark card", record.benchmark_digest),
+        ("Data", record.data.digest),
+        ("Test ids", record.data.test_ids_digest),
+        *((f"Prompt set {p.id}", p.digest) for p in record.prompts),
+    ]
+    if record.model is not None:
+        digests.insert(2, ("Model and preprocessing", record.model.key))
+    return {
+        "facts": env.model_dump(mode="json", exclude={"packages"}),
+        "packages": [{"name": n, "version": v} for n, v in sorted(env.packages.items())],
+        "digests": [{"name": n, "digest": d} for n, d in digests],
+        "timings": [{"stage": s, "seconds": t} for s, t in record.timings.items()],
+        "command": command(record),
+    }
+
+
+def command(record: RunRecord) -> str:
+    """Return the command line that repeats this run; only what differs from the defaults is spelled out."""
+    plan = record.plan
+    if record.model is None:
+        return f"vlmeval score PREDICTIONS --bench {shlex.quote(plan.benchmark)}"
+    words = ["vlmeval", "run", "--model", plan.model, "--bench", plan.benchmark]
+    defaults = type(plan)(benchmark=plan.benchmark, model=plan.model)
+    if plan.methods != defaults.methods:
+        words += ["--method", ",".join(plan.methods)]
+    for prompts in plan.prompts:
+        words += ["--prompts", prompts]
+    for name in ("aggregation", "score", "pooling", "split", "draws", "seed", "dtype", "limit", "max_missing"):
+        value = getattr(plan, name)
+        if value != getattr(defaults, name):
+            words += ["--" + name.replace("_", "-"), str(value)]
+    return shlex.join(words)

@@ -1,0 +1,117 @@
+"""What a reader learns in thirty seconds: what was run on what, how good, for whom it fails, which condition."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vlmeval.records import MethodUsed, RunRecord
+from vlmeval.report.lookup import Rows, View, cell, counted
+from vlmeval.report.names import AVERAGING_NAMES, metric_view
+from vlmeval.report.strata import extremes
+
+BADGE_NAMES: Final = {
+    "leakage": "Leakage",
+    "contamination": "Contamination",
+    "synthetic": "Synthetic",
+    "partial": "Partial run",
+}
+SYNTHETIC_BANNER: Final = "Synthetic data and model: not a clinical result"
+SYNTHETIC_DATA: Final = "Synthetic data: not a clinical result"
+SYNTHETIC_MODEL: Final = "Synthetic model: not a clinical result"
+
+
+def badges_view(record: RunRecord) -> list[View]:
+    """Return the badges, each with the name a reader sees."""
+    return [{"kind": b.kind, "name": BADGE_NAMES[b.kind], "text": b.text, "source": b.source} for b in record.badges]
+
+
+def banner(record: RunRecord) -> str | None:
+    """Return the line that stands on every page of a run on synthetic data or with a synthetic model."""
+    model = record.model is not None and record.model.synthetic
+    if record.benchmark.synthetic and model:
+        return SYNTHETIC_BANNER
+    if record.benchmark.synthetic:
+        return SYNTHETIC_DATA
+    if model:
+        return SYNTHETIC_MODEL
+    return SYNTHETIC_BANNER if any(b.kind == "synthetic" for b in record.badges) else None
+
+
+def headline_view(record: RunRecord, rows: Rows, headline: MethodUsed, tones: list[View], classes: View) -> View:
+    """Return the headline: the run in a sentence, the leading figures, the worst tone group, the extreme classes."""
+    figures = [
+        figure
+        for metric in record.benchmark.headline_metrics
+        if (figure := _figure(metric, rows, headline)) is not None
+    ]
+    return {
+        "lead": _lead(record, rows, headline),
+        "figures": figures,
+        "tone": _tone(tones),
+        "classes": _extreme_classes(classes),
+    }
+
+
+def _figure(metric: str, rows: Rows, headline: MethodUsed) -> View | None:
+    row = rows.average(headline, metric)
+    if row is None:
+        return None
+    return {"metric": metric_view(metric), "averaging": AVERAGING_NAMES[row.averaging], "cell": cell(row)}
+
+
+def _lead(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
+    """Return the parts of the first sentence; the template puts them into words."""
+    first = next((r for m in rows.metrics() if (r := rows.average(headline, m)) is not None), None)
+    n_units = first.n_units if first else record.data.units
+    unit = record.benchmark.unit.name
+    return {
+        "model": record.model.title if record.model else "Predictions from a file",
+        "scored": record.model is None,
+        "method": headline.kind,
+        "benchmark": record.benchmark.title,
+        "task": record.benchmark.task,
+        "classes": len(record.benchmark.classes),
+        "units": counted(n_units, unit),
+        "unit": unit,
+        "split": record.plan.split,
+        "level": headline.level,
+    }
+
+
+def _tone(tones: list[View]) -> View:
+    """Return one line a tone source, or the reason why there is none."""
+    if not tones:
+        return {"reason": "the benchmark card declares no skin-tone attribute", "sources": []}
+    available = [t for t in tones if t["unavailable"] is None]
+    if not available:
+        return {"reason": tones[0]["unavailable"], "sources": []}
+    return {"reason": None, "sources": [_tone_source(t) for t in available]}
+
+
+def _tone_source(tone: View) -> View:
+    source: View = {"id": tone["id"], "name": tone["name"], "metric": None, "worst": None, "best": None, "gap": None}
+    for metric in tone["metrics"]:
+        pair = extremes(metric)
+        if pair is None:
+            continue
+        gap = next((g["cell"] for g in metric["gaps"] if g["id"] == "last-first"), None)
+        source |= {"metric": metric["metric"], "averaging": metric["averaging"], "worst": pair[0], "best": pair[1]}
+        answered = [lv["name"] for lv in metric["levels"] if not lv["missing"]]
+        source |= {"gap": gap, "first": answered[0], "last": answered[-1]}
+        break
+    return source
+
+
+def _extreme_classes(classes: View) -> View | None:
+    """Return the worst and the best class by AUROC among those with a value."""
+    ids = [m["id"] for m in classes["metrics"]]
+    if "auroc" not in ids:
+        return None
+    at = ids.index("auroc")
+    known = [r for r in classes["rows"] if r["cells"][at] and r["cells"][at]["value"] is not None]
+    if len(known) < 2:
+        return None
+    ordered = sorted(known, key=lambda r: float(r["cells"][at]["value"]))
+    hidden = len(classes["rows"]) - len(known)
+    worst, best = ({"name": r["name"], "cell": r["cells"][at]} for r in (ordered[0], ordered[-1]))
+    return {"metric": classes["metrics"][at], "worst": worst, "best": best, "suppressed": hidden}

@@ -1,0 +1,93 @@
+"""View -> one HTML file that opens from disk: templates, style, script, chart runtime and data in one page.
+
+The page forbids the network and inline handlers by its content security policy; the only scripts that may run are the
+ones inlined here, named by their hashes. The same view gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from vlmeval.report import charts, text
+from vlmeval.resources import data_folder
+
+RUNTIME: Final = ("vega.min.js", "vega-lite.min.js", "vega-interpreter.min.js")
+LICENCES: Final = ("LICENSE.vega", "LICENSE.vega-lite", "LICENSE.vega-interpreter", "LICENSE.bundled")
+
+
+def render(view: dict[str, Any]) -> str:
+    """Return the report of a view (see ``build_view``) as a self-contained HTML page."""
+    folder = data_folder("reports")
+    specs = charts.build_charts(view)
+    payload = {"config": charts.CONFIG, "families": charts.families(), "charts": specs}
+    scripts = [_source(folder / "vendor" / name) for name in RUNTIME] + [_source(folder / "report.js")]
+    page = _environment(folder).get_template("report.html.j2")
+    return page.render(
+        view=view,
+        charts=specs,
+        style=Markup(_source(folder / "report.css")),  # noqa: S704 - our own file
+        scripts=[Markup(s) for s in scripts],  # noqa: S704 - our own files
+        policy=_policy(scripts),
+        chart_data=script_json(payload),
+        licences=Markup(_licences(folder / "vendor")),  # noqa: S704 - our own files
+    )
+
+
+def script_json(value: Any) -> Markup:
+    """Return JSON that is safe inside a script element: no ``<``, ``>``, ``&`` and nothing beyond ASCII."""
+    raw = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&":
+        raw = raw.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(raw)  # noqa: S704 - escaped just above
+
+
+def _policy(scripts: list[str]) -> str:
+    """Return the content security policy: nothing from anywhere, only these scripts, inline style, data images."""
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"  # noqa: E501
+
+
+@cache
+def _source(path: Path) -> str:
+    found = path.read_text(encoding="utf-8")
+    if "</script" in found.lower() or "<!--" in found or "</style" in found.lower():
+        raise ValueError(f"{path} would end the element it is inlined into")
+    return found
+
+
+def _licences(folder: Path) -> str:
+    """Return the chart runtime's licences for an HTML comment (which must not hold two dashes in a row)."""
+    joined = "\n\n".join(f"{name}\n{(folder / name).read_text(encoding='utf-8').strip()}" for name in LICENCES)
+    return joined.replace("--", "- -").replace("<", "(").replace(">", ")")
+
+
+def _environment(folder: Path) -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(folder / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "number": text.number,
+        "signed": text.signed,
+        "span": text.span,
+        "interval": text.interval,
+        "percent": text.percent,
+        "count": text.count,
+        "seconds": text.seconds,
+        "slug": text.slug,
+    }
+    environment.tests["link"] = text.is_link
+    return environment

@@ -1,0 +1,95 @@
+"""The tables over all samples: overall metrics, prompt sets side by side, one row a class."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any, Final
+
+from vlmeval.records import MethodUsed, RunRecord
+from vlmeval.report.lookup import Rows, View, cell
+from vlmeval.report.names import AVERAGING_NAMES, metric_view
+
+CLASS_METRICS: Final = ("auroc", "average_precision", "sensitivity", "specificity", "precision", "f1")
+
+
+def overall_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
+    """Return every average of the headline method, unit and image level side by side."""
+    methods = [m for m in record.methods if m.id == headline.id]
+    first = {name: i for i, name in enumerate(record.benchmark.headline_metrics)}
+    pairs = sorted(rows.averages_of(methods), key=lambda pair: first.get(pair[0], len(first)))
+    lines = []
+    for metric, averaging in pairs:
+        cells = [cell(rows.averaged(m, metric, averaging)) for m in methods]
+        lines.append({"metric": metric_view(metric), "averaging": AVERAGING_NAMES[averaging], "cells": cells})
+    return {"levels": [m.level for m in methods], "rows": lines}
+
+
+def comparison_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
+    """Return every method at the headline's level with the headline metrics, and their spread.
+
+    In a zero-shot run the methods are the prompt sets; the headline set was named by the card beforehand.
+    """
+    titles = {p.id: p.title for p in record.prompts}
+    methods = [m for m in record.methods if m.level == headline.level]
+    metrics = [m for m in record.benchmark.headline_metrics if rows.average(headline, m) is not None]
+    lines = []
+    for m in methods:
+        lines.append(
+            {
+                "id": m.id,
+                "name": titles.get(m.prompts or "", m.title),
+                "prompts": m.prompts,
+                "headline": m.id == headline.id,
+                "cells": [cell(rows.average(m, metric)) for metric in metrics],
+            }
+        )
+    spread = [_spread(metric, [line["cells"][i] for line in lines]) for i, metric in enumerate(metrics)]
+    return {"metrics": [metric_view(m) for m in metrics], "rows": lines, "spread": spread}
+
+
+def _spread(metric: str, cells: list[View | None]) -> View:
+    values = [c["value"] for c in cells if c is not None and c["value"] is not None]
+    if len(values) < 2:
+        return {"best": None, "median": None, "worst": None}
+    ordered = sorted(values, reverse=metric_view(metric)["higher_is_better"])
+    return {"best": ordered[0], "median": statistics.median(values), "worst": ordered[-1]}
+
+
+def classes_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
+    """Return one row a class: counts, prevalence and the class metrics at the headline's level."""
+    present = rows.class_metrics(headline)
+    metrics = [m for m in CLASS_METRICS if m in present]
+    lines = []
+    for spec in record.benchmark.classes:
+        found = [rows.of_class(headline, metric, spec.id) for metric in metrics]
+        counts = next((r for r in found if r is not None), None)
+        lines.append(
+            {
+                "id": spec.id,
+                "name": spec.name,
+                "malignant": spec.malignant,
+                "note": spec.note,
+                "n": counts.n if counts else None,
+                "n_positive": counts.n_positive if counts else None,
+                "prevalence": counts.n_positive / counts.n if counts and counts.n and counts.n_positive else None,
+                "cells": [cell(r) for r in found],
+            }
+        )
+    return {"metrics": [metric_view(m) for m in metrics], "rows": lines, "level": headline.level}
+
+
+def thresholds_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View | None:
+    """Return the decision threshold of each class and what it gives, or None for highest-score decisions."""
+    if headline.decision != "threshold":
+        return None
+    metrics = [m for m in ("sensitivity", "specificity", "precision") if m in rows.class_metrics(headline)]
+    lines: list[dict[str, Any]] = [
+        {
+            "id": spec.id,
+            "name": spec.name,
+            "threshold": (headline.thresholds or {}).get(spec.id),
+            "cells": [cell(rows.of_class(headline, m, spec.id)) for m in metrics],
+        }
+        for spec in record.benchmark.classes
+    ]
+    return {"metrics": [metric_view(m) for m in metrics], "rows": lines, "chosen_on": headline.chosen_on}

@@ -1,0 +1,69 @@
+"""The one view schema: a run as a plain dict that feeds the HTML page and the JSON output alike.
+
+In: a RunRecord and the Predictions kept beside it. Out: nested dicts, lists, strings and numbers, nothing else; the same
+record gives the same dict. Keys and their makers: `headline` headline.py; `overall`, `comparison`, `classes`,
+`thresholds` tables.py; `tones`, `groups` strata.py; `confusion`, `curves`, `reliability` curves.py; `prompts`, `data`,
+`audit`, `method`, `environment` about.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from vlmeval.records import Predictions, RunRecord
+from vlmeval.report import about, curves, headline, strata, tables
+from vlmeval.report.lookup import Rows, headline_method
+
+VIEW_SCHEMA: Final = 1
+
+
+def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[str, Any]:
+    """Return everything a run's report shows.
+
+    Parameters
+    ----------
+    record
+        The run.
+    predictions
+        Per-sample truth and scores by method and level; curves are drawn for the headline method. May be empty: then
+        the page says that the scores were not kept.
+
+    Returns
+    -------
+    dict
+        JSON-able (no NaN, no numpy types), the same for the same record.
+    """
+    rows = Rows(record.rows)
+    leading = headline_method(record)
+    found = curves.find_predictions(predictions, leading)
+    tones, groups = strata.strata_view(record, rows, leading)
+    classes = tables.classes_view(record, rows, leading)
+    return {
+        "schema": VIEW_SCHEMA,
+        "kind": "run",
+        "title": f"{record.model.title if record.model else 'Scored predictions'} on {record.benchmark.title}",
+        "digest": record.digest,
+        "created": record.created,
+        "vlmeval": record.environment.vlmeval,
+        "banner": headline.banner(record),
+        "badges": headline.badges_view(record),
+        "unit": record.benchmark.unit.name,
+        "level": leading.level,
+        "method": leading.title,
+        "headline": headline.headline_view(record, rows, leading, tones, classes),
+        "overall": tables.overall_view(record, rows, leading),
+        "comparison": tables.comparison_view(record, rows, leading),
+        "classes": classes,
+        "tones": tones,
+        "groups": groups,
+        "confusion": curves.confusion_view(record, found),
+        "thresholds": tables.thresholds_view(record, rows, leading),
+        "curves": curves.curves_view(record, found),
+        "reliability": curves.reliability_view(found),
+        "prompts": about.prompts_view(record),
+        "data": about.data_view(record),
+        "audit": about.audit_view(record),
+        "about": about.method_view(record, rows, leading),
+        "environment": about.environment_view(record),
+    }
