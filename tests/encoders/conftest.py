@@ -92,12 +92,12 @@ def no_cards() -> Cards:
 
 
 @pytest.fixture(scope="session")
-def cards_of():  # noqa: ANN201
+def cards_of():
     """Make a catalog of the given cards."""
     return lambda *cards: Cards({card.id: card for card in cards})
 
 
-def clip_tokenizer():  # noqa: ANN201 - a transformers class, imported late
+def clip_tokenizer():
     from transformers import CLIPTokenizer
     from transformers.models.clip.tokenization_clip import pre_tokenizers
 
@@ -154,7 +154,7 @@ def spiece(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "spiece.model"
 
 
-def siglip_model(vocabulary: int):  # noqa: ANN201
+def siglip_model(vocabulary: int):
     import torch
     from transformers import SiglipConfig, SiglipModel
 
@@ -222,7 +222,7 @@ def save_open_clip(folder: Path, model_cfg: dict[str, object], preprocess_cfg: d
     config = {"model_cfg": model_cfg, "preprocess_cfg": preprocess_cfg}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     torch.manual_seed(3)
-    model = open_clip.create_model(f"local-dir:{folder}")
+    model = open_clip.create_model(f"local-dir:{folder}", pretrained_text=False)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim > 1:
@@ -270,4 +270,27 @@ def open_clip_siglip(tmp_path_factory: pytest.TempPathFactory, hf_siglip2: Path)
     model = {"embed_dim": 16, "vision_cfg": VISION, "text_cfg": text, "custom_text": True, "init_logit_bias": -10}
     half = [0.5, 0.5, 0.5]
     save_open_clip(folder, model, {"mean": half, "std": half, "resize_mode": "squash", "interpolation": "bicubic"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def open_clip_biomed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As BiomedCLIP: a transformers text tower and tokenizer inside an open_clip model."""
+    from transformers import BertConfig, BertTokenizer
+
+    folder = tmp_path_factory.mktemp("oc") / "tiny-biomed"
+    tower = folder / "tiny-bert"
+    tower.mkdir(parents=True)
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(set(WORDS.split())), "##s", ".", ",", "-", "!"]
+    BertTokenizer(vocab={p: i for i, p in enumerate(pieces)}).save_pretrained(folder)
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    BertConfig(vocab_size=len(pieces), max_position_embeddings=64, **size).save_pretrained(tower)
+    text = {
+        "hf_model_name": str(tower),
+        "hf_tokenizer_name": "org/tiny-bert",
+        "hf_proj_type": "mlp",
+        "hf_pooler_type": "cls_last_hidden_state_pooler",
+        "context_length": 64,
+    }
+    save_open_clip(folder, {"embed_dim": 16, "vision_cfg": VISION, "text_cfg": text}, {})
     return folder
