@@ -1,0 +1,116 @@
+"""The audit: what it finds, how badly it takes it, and that a clean protocol with a leak does not run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vlmeval.data.audit import audit, refuse_leaks
+from vlmeval.errors import LeakageError
+from vlmeval.records import Benchmark, Finding, ImageRef, Samples
+
+Cards = Callable[[str], Benchmark]
+CLASSES = 7
+
+
+def samples_of(card: Benchmark, n: int = 300, **changes: object) -> Samples:
+    """Return n clean samples of HAM10000's classes, one picture a lesion, 100 in each split."""
+    parts = {
+        "benchmark": card,
+        "ids": np.array([f"i{k}" for k in range(n)]),
+        "images": tuple(ImageRef(Path(f"i{k}.jpg")) for k in range(n)),
+        "units": np.array([f"u{k}" for k in range(n)]),
+        "labels": np.eye(CLASSES, dtype=bool)[np.arange(n) % CLASSES],
+        "split": np.array(["train", "val", "test"])[np.arange(n) * 3 // n],
+        "groups": {"sex": np.zeros(n, dtype=np.int16)},
+    }
+    return Samples(**(parts | changes))  # type: ignore[arg-type]
+
+
+def found(findings: list[Finding]) -> dict[str, tuple[str, int]]:
+    return {finding.code: (finding.severity, finding.count) for finding in findings}
+
+
+def test_clean_data_has_no_findings(cards: Cards) -> None:
+    samples = samples_of(cards("ham10000"))
+    hashes = {str(name): f"hash of {name}" for name in samples.ids}
+    assert audit(samples) == []
+    assert audit(samples, hashes) == []
+    refuse_leaks([], samples.benchmark)
+
+
+def test_a_unit_in_two_splits_stops_a_clean_protocol(cards: Cards) -> None:
+    units = np.array([f"u{k}" for k in range(300)])
+    units[299] = "u0"
+    samples = samples_of(cards("ham10000"), units=units)
+    findings = audit(samples)
+    assert found(findings)["unit-in-splits"] == ("violation", 1)
+    assert found(findings)["test-shares-unit"] == ("warning", 1)
+    assert findings[0].examples == ("u0",)
+    with pytest.raises(LeakageError, match="more than one split") as caught:
+        refuse_leaks(findings, samples.benchmark)
+    assert "u0" in (caught.value.found or "")
+
+
+def test_a_leaky_protocol_is_warned_about_and_its_size_told(cards: Cards) -> None:
+    card = cards("scin@notebook")
+    units = np.array([f"u{k % 150}" for k in range(300)])
+    labels = np.zeros((300, len(card.classes)), dtype=bool)
+    labels[:, :] = (np.arange(300) % 150 % 2 == 0)[:, None]
+    samples = samples_of(card, units=units, labels=labels, groups={})
+    findings = audit(samples)
+    assert found(findings)["unit-in-splits"][0] == "warning"
+    shares = next(finding for finding in findings if finding.code == "test-shares-unit")
+    # Rows 200 to 299 are units 50 to 149, all of which stand in rows 50 to 149 too.
+    assert shares.count == 100
+    assert "100 of 100 test images (100.0%)" in shares.message
+    refuse_leaks(findings, card)
+
+
+def test_one_file_or_one_content_in_two_splits(cards: Cards) -> None:
+    card = cards("ham10000")
+    images = [ImageRef(Path(f"i{k}.jpg")) for k in range(300)]
+    images[299] = images[3]
+    findings = audit(samples_of(card, images=tuple(images)))
+    assert found(findings)["picture-in-splits"] == ("violation", 1)
+    assert findings[0].examples == ("i3 = i299",)
+
+    hashes = {f"i{k}": f"h{k}" for k in range(300)} | {"i298": "h1"}
+    with_hashes = found(audit(samples_of(card), hashes))
+    assert with_hashes["content-in-splits"] == ("violation", 1)
+    assert with_hashes["repeated-content"] == ("info", 1)
+    assert with_hashes["content-labels-differ"] == ("warning", 1)
+
+
+def test_pictures_without_a_hash_are_not_taken_for_equal(cards: Cards) -> None:
+    assert audit(samples_of(cards("ham10000")), {}) == []
+
+
+def test_contradictions_inside_a_unit(cards: Cards) -> None:
+    units = np.array([f"u{k}" for k in range(300)])
+    units[1] = "u0"
+    sex = np.zeros(300, dtype=np.int16)
+    sex[1] = 1
+    findings = found(audit(samples_of(cards("ham10000"), units=units, groups={"sex": sex})))
+    assert findings["unit-labels-differ"] == ("warning", 1)
+    assert findings["unit-groups-differ"] == ("info", 1)
+
+
+def test_tiny_classes_and_empty_splits_are_told(cards: Cards) -> None:
+    labels = np.eye(CLASSES, dtype=bool)[np.where(np.arange(300) % 50 == 0, 3, 0)]
+    split = np.array(["train", "test"])[np.arange(300) * 2 // 300]
+    findings = found(audit(samples_of(cards("ham10000"), labels=labels, split=split)))
+    assert findings["small-class"] == ("warning", 6)
+    assert findings["empty-split"] == ("info", 1)
+
+
+def test_worst_comes_first(cards: Cards) -> None:
+    units = np.array([f"u{k}" for k in range(300)])
+    units[299] = "u0"
+    split = np.array(["train", "test"])[np.arange(300) * 2 // 300]
+    order = [finding.severity for finding in audit(samples_of(cards("ham10000"), units=units, split=split))]
+    assert order == sorted(order, key=["violation", "warning", "info"].index)
+    assert order[0] == "violation"
