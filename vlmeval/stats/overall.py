@@ -29,8 +29,12 @@ def accuracy_chance(s: Sums) -> Floats:
 
 
 def accuracy_majority(s: Sums) -> Floats:
-    """Accuracy of always answering the class that is most frequent in these rows."""
-    return ratio(s.positives[:, s.positives[0].argmax()], s.weight)
+    """Accuracy of always answering the class that is most frequent in these rows.
+
+    The class is found in the sample and kept in every draw; of equally frequent ones the mean is taken.
+    """
+    most = s.positives[0] == s.positives[0].max()
+    return ratio(s.positives[:, most].mean(axis=1), s.weight)
 
 
 def balanced_accuracy(s: Sums) -> Floats:
