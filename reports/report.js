@@ -18,7 +18,7 @@
     return { ...families[chart.family], datasets: { points: points(chart.points), chance: points(chance) } };
   };
   const draw = (box) => {
-    const compiled = vegaLite.compile(specOf(charts[box.dataset.chart]), { config }).spec;
+    const compiled = vegaLite.compile(specOf(charts[box.dataset.chart]), { config, logger: vega.logger(vega.Error) }).spec;
     const runtime = vega.parse(compiled, null, { ast: true });
     const options = { container: box, renderer: "svg", loader, expr: vegaInterpreter.expressionInterpreter };
     return new vega.View(runtime, options).logLevel(vega.Error).runAsync().then(() => {

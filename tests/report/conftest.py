@@ -26,6 +26,7 @@ from vlmeval.records import (
     PromptsUsed,
     RunRecord,
 )
+from vlmeval.stats import Resamples, summarise
 
 Run = tuple[RunRecord, list[Predictions]]
 HOSTILE = (
@@ -69,6 +70,7 @@ class Recipe:
     image_level: bool = True
     prompt_sets: int = 4
     title: str = "Simulated lesions"
+    draws: int = 100
 
 
 def simulate(recipe: Recipe) -> Run:
@@ -97,7 +99,8 @@ def simulate(recipe: Recipe) -> Run:
                     chosen_on=made.decision.chosen_on,
                 )
             )
-    rows = tuple(row for made in predictions for row in _rows(made, benchmark))
+    resamples = Resamples.draw(truth.units, recipe.draws, seed=0)
+    rows = tuple(row for made in predictions for row in summarise(made, benchmark, resamples))
     return _record(recipe, benchmark, methods, rows, predictions), predictions
 
 
@@ -135,9 +138,9 @@ def _benchmark(recipe: Recipe) -> Benchmark:
             "task": recipe.task,
             "modality": "synthetic" if recipe.synthetic else "clinical-photo",
             "unit": {"name": "lesion", "column": "lesion_id"},
-            "headline_metrics": ["balanced_accuracy", "auroc"]
+            "headline_metrics": ["balanced-accuracy", "auroc"]
             if recipe.task == "single-label"
-            else ["auroc", "average_precision"],
+            else ["auroc", "average-precision"],
             "data": {"adapter": "table", "home": "simulated"},
             "protocol": {"by": "unit"},
             "classes": classes,
@@ -232,132 +235,6 @@ def _predict(
     )
 
 
-GAPS = ("worst", "max-min", "last-first")
-
-
-def _rows(made: Predictions, benchmark: Benchmark) -> list[MetricRow]:
-    everyone = np.ones(len(made), dtype=bool)
-    rows = _stratum(made, benchmark, everyone, None, None)
-    for group in benchmark.available_groups:
-        inside: list[MetricRow] = []
-        for code, level in enumerate(group.levels):
-            made_rows = _stratum(made, benchmark, made.groups[group.id] == code, group.id, level.id)
-            rows += made_rows
-            inside += [] if level.missing else made_rows
-        rows += _gaps(inside)
-    return rows
-
-
-def _stratum(
-    made: Predictions, benchmark: Benchmark, mask: np.ndarray, group: str | None, level: str | None
-) -> list[MetricRow]:
-    y, s = made.y_true[mask], made.scores[mask]
-    if made.decision.rule == "argmax":
-        chosen = np.eye(y.shape[1], dtype=bool)[s.argmax(axis=1)]
-    else:
-        chosen = s >= np.array(made.decision.thresholds)
-    n, units = int(mask.sum()), len(np.unique(made.units[mask]))
-    rows, by_metric = [], {}
-    for k, class_id in enumerate(benchmark.class_ids):
-        for metric, value in _class_values(y[:, k], s[:, k], chosen[:, k]).items():
-            row = _row(made, metric, "class", value, n, units, int(y[:, k].sum()), class_id, group, level)
-            rows.append(row)
-            if row.value is not None:
-                by_metric.setdefault(metric, []).append(row.value)
-    for metric, values in by_metric.items():
-        if metric != "prevalence":
-            rows.append(_row(made, metric, "macro", float(np.mean(values)), n, units, None, None, group, level))
-    whole = {"accuracy": float((chosen & y).any(axis=1).mean()) if n else 0.0}
-    if made.decision.rule == "argmax":
-        whole["balanced_accuracy"] = float(np.mean(by_metric.get("sensitivity", [0.0])))
-    else:
-        whole["hamming_loss"] = float((chosen != y).mean()) if n else 0.0
-    rows += [_row(made, m, "overall", v, n, units, None, None, group, level) for m, v in whole.items()]
-    return rows
-
-
-def _class_values(y: np.ndarray, s: np.ndarray, chosen: np.ndarray) -> dict[str, float]:
-    pos, neg = s[y], s[~y]
-    hit, false = int((chosen & y).sum()), int((chosen & ~y).sum())
-    order = np.argsort(-s, kind="stable")
-    ranked = y[order]
-    precisions = np.cumsum(ranked) / np.arange(1, len(ranked) + 1)
-    p, m = max(len(pos), 1), max(len(neg), 1)
-    return {
-        "auroc": float((pos[:, None] > neg[None, :]).mean()) if len(pos) and len(neg) else 0.5,
-        "average_precision": float(precisions[ranked].mean()) if len(pos) else 0.0,
-        "sensitivity": hit / p,
-        "specificity": 1 - false / m,
-        "precision": hit / max(hit + false, 1),
-        "f1": 2 * hit / max(2 * hit + false + len(pos) - hit, 1),
-        "prevalence": float(y.mean()) if len(y) else 0.0,
-    }
-
-
-def _row(
-    made: Predictions,
-    metric: str,
-    averaging: str,
-    value: float,
-    n: int,
-    units: int,
-    positive: int | None,
-    class_id: str | None,
-    group: str | None,
-    level: str | None,
-) -> MetricRow:
-    least = n if positive is None else min(positive, n - positive)
-    reason = f"fewer than 10 positives or negatives ({least})" if least < 10 and metric != "prevalence" else None
-    half = 1.96 * np.sqrt(max(value * (1 - value), 0.01) / max(least, 1))
-    return MetricRow(
-        method=made.method,
-        level=made.level,
-        metric=metric,
-        averaging=averaging,  # type: ignore[arg-type]
-        class_id=class_id,
-        group=group,
-        group_level=level,
-        value=None if reason else value,
-        low=None if reason else max(0.0, float(value - half)),
-        high=None if reason else min(1.0, float(value + half)),
-        n=n,
-        n_units=units,
-        n_positive=positive,
-        greyed=reason is None and least < 20,
-        reason=reason,
-    )
-
-
-def _gaps(rows: list[MetricRow]) -> list[MetricRow]:
-    made = []
-    for first in [r for r in rows if r.group_level == "l0" or r.group_level == "female"]:
-        same = [
-            r for r in rows if (r.metric, r.averaging, r.class_id) == (first.metric, first.averaging, first.class_id)
-        ]
-        known = [r for r in same if r.value is not None]
-        for name in GAPS:
-            values = [r.value for r in known if r.value is not None]
-            value = None
-            if len(known) >= 2:
-                value = {
-                    "worst": min(values),
-                    "max-min": max(values) - min(values),
-                    "last-first": values[-1] - values[0],
-                }[name]  # noqa: E501
-            reason = None if value is not None else "fewer than two groups with a value"
-            span = 0.06
-            made.append(
-                first.model_copy(
-                    update={
-                        "group_level": name, "value": value, "reason": reason, "greyed": False,
-                        "low": None if value is None else value - span, "high": None if value is None else value + span,
-                        "n": sum(r.n for r in same), "n_units": sum(r.n_units for r in same),
-                    }
-                )
-            )  # fmt: skip
-    return made
-
-
 def _record(
     recipe: Recipe,
     benchmark: Benchmark,
@@ -412,10 +289,10 @@ def _record(
         methods=tuple(methods),
         data=DataUsed(
             digest="12" * 32,
-            images=images,
-            units=units,
-            split_images={"train": images // 2, "val": images // 5, "test": images // 3},
-            split_units={"train": units // 2, "val": units // 5, "test": units // 3},
+            images=5 * images,
+            units=5 * units,
+            split_images={"train": 3 * images, "val": images, "test": images},
+            split_units={"train": 3 * units, "val": units, "test": units},
             class_images={c: 2 * v for c, v in per_class.items()},
             class_units=per_class,
             group_units={
@@ -458,8 +335,10 @@ LEAK = Badge(
     source="https://example.org/leak",
 )
 TRAINED_ON = Badge(
-    kind="contamination", text="The publisher states that this data was in the model's training data.", source="Model card, section 'Training data'"
-)  # fmt: skip
+    kind="contamination",
+    text="The publisher states that this data was in the model's training data.",
+    source="Model card, section 'Training data'",
+)
 
 
 @pytest.fixture(scope="session")

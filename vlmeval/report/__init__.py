@@ -1,8 +1,8 @@
 """RunRecord and Predictions -> view (a plain dict) -> one self-contained HTML page.
 
-``build_view`` gathers every fact the page shows into JSON-able data (view.py and the modules it calls: headline, tables,
-strata, curves, about); ``render`` turns that dict into the page (render.py; charts.py makes the Vega-Lite specs). The
-templates, the style sheet, the script and the chart runtime are in the data folder `reports/`.
+``build_view`` gathers every fact the page shows into JSON-able data (view.py and the modules it calls: headline,
+tables, strata, curves, about); ``render`` turns that dict into the page (render.py; charts/ makes the Vega-Lite
+specifications). Templates, style sheet, script and chart runtime are in the data folder `reports/`.
 """
 
 from vlmeval.report.render import render

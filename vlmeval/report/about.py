@@ -1,4 +1,4 @@
-"""What stands behind the numbers: prompts, data card, audit, how it was computed, environment, the command to repeat it."""
+"""What stands behind the numbers: prompts, data card, audit, how it was computed, environment, command to repeat it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def prompts_view(record: RunRecord) -> list[View]:
 def data_view(record: RunRecord) -> View:
     """Return the data card: counts per split and class, what was left out, what could not be read, licence."""
     b, d = record.benchmark, record.data
-    splits = [s for s in ("train", "val", "test") if s in d.split_images]
-    splits += sorted(set(d.split_images) - set(splits))
+    known = ("train", "val", "test")
+    splits = [s for s in known if s in d.split_images] + sorted(s for s in d.split_images if s not in known)
     return {
         "title": b.title,
         "id": b.id,
@@ -80,7 +80,7 @@ def method_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
         "seed": record.plan.seed,
         "unit": record.benchmark.unit.name,
         "parameters": dict(headline.parameters),
-        "metrics": [metric_view(m) for m in rows.metrics()],
+        "metrics": [metric_view(m, record.benchmark.task) for m in rows.metrics()],
     }
 
 

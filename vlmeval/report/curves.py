@@ -1,7 +1,7 @@
 """Curves and matrices from per-sample scores: ROC, precision-recall, reliability, confusion; as thin, plain lists.
 
-The numbers come from `vlmeval.stats`; this module thins the curves to what a screen can show and rounds them, so that
-the page stays small and the same on every machine.
+The numbers come from `vlmeval.stats`; this module rounds them and adds what a reader asks next: the curve at fixed
+points and the most frequent confusions.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vlmeval.records import MethodUsed, Predictions, RunRecord
-from vlmeval.report.lookup import View
+from vlmeval.report.lookup import Rows, View
+from vlmeval.stats import Curve, Reliability, confusion, pr_curve, reliability, roc_curve
 
 POINTS: Final = 80
 DIGITS: Final = 4
 READ_AT_SPECIFICITY: Final = (0.80, 0.90, 0.95)
 READ_AT_RECALL: Final = (0.50, 0.80, 0.90)
-LEAST: Final = 10
 Floats = npt.NDArray[np.float64]
 
 
@@ -28,32 +28,30 @@ def find_predictions(predictions: Sequence[Predictions], method: MethodUsed) -> 
     return next((p for p in predictions if p.method == method.id and p.level == method.level), None)
 
 
-def curves_view(record: RunRecord, found: Predictions | None) -> View:
-    """Return ROC and precision-recall curves per class; a class with too few positives or negatives has none."""
+def curves_view(record: RunRecord, rows: Rows, headline: MethodUsed, found: Predictions | None) -> View:
+    """Return ROC and precision-recall curves per class; a class whose AUROC is suppressed has none either."""
     if found is None:
         return {"reason": "the per-sample scores were not kept with this run", "classes": []}
     classes = []
     for k, spec in enumerate(record.benchmark.classes):
-        y, s = found.y_true[:, k], found.scores[:, k]
-        classes.append({"id": spec.id, "name": spec.name, **_class_curves(y, s)})
+        row = rows.of_class(headline, "auroc", spec.id)
+        reason = row.reason if row is not None else "AUROC was not computed"
+        curves = _class_curves(found.y_true[:, k], found.scores[:, k], reason)
+        classes.append({"id": spec.id, "name": spec.name, **curves})
     return {"reason": None, "classes": classes}
 
 
-def _class_curves(y: npt.NDArray[np.bool_], s: Floats) -> View:
+def _class_curves(y: npt.NDArray[np.bool_], s: Floats, reason: str | None) -> View:
     positives, n = int(y.sum()), len(y)
-    view: View = {"n": n, "n_positive": positives, "reason": None, "roc": None, "pr": None}
-    if min(positives, n - positives) < LEAST:
-        side = "positive" if positives < LEAST else "negative"
-        count = positives if positives < LEAST else n - positives
-        view["reason"] = f"{count} {side}{'' if count == 1 else 's'}, fewer than {LEAST}"
-        return view
-    fpr, tpr = _roc(y, s)
-    recall, precision = _pr(y, s)
-    at_spec = [float(tpr[fpr <= 1 - level + 1e-12].max()) for level in READ_AT_SPECIFICITY]
-    at_recall = [float(precision[recall >= level - 1e-12].max()) for level in READ_AT_RECALL]
-    view["roc"] = {"points": _thin(fpr, tpr), "read": _reading(READ_AT_SPECIFICITY, at_spec)}
+    view: View = {"n": n, "n_positive": positives, "reason": reason, "roc": None, "pr": None}
+    roc, pr = roc_curve(y, s, n + 1), pr_curve(y, s, n + 1)
+    if reason is not None or roc is None or pr is None:
+        return view | {"reason": reason or "only one of positives and negatives is there"}
+    at_specificity = [float(roc.y[roc.x <= 1 - level + 1e-12].max()) for level in READ_AT_SPECIFICITY]
+    at_recall = [float(pr.y[pr.x >= level - 1e-12].max()) for level in READ_AT_RECALL]
+    view["roc"] = {"points": _points(roc_curve(y, s, POINTS)), "read": _reading(READ_AT_SPECIFICITY, at_specificity)}
     view["pr"] = {
-        "points": _thin(recall, precision),
+        "points": _points(pr_curve(y, s, POINTS)),
         "read": _reading(READ_AT_RECALL, at_recall),
         "chance": round(positives / n, DIGITS),
     }
@@ -64,23 +62,19 @@ def _reading(levels: tuple[float, ...], values: list[float]) -> list[View]:
     return [{"at": at, "value": round(v, DIGITS)} for at, v in zip(levels, values, strict=True)]
 
 
-def _thin(x: Floats, y: Floats) -> list[list[float]]:
-    """Keep the first, the last and at most POINTS corners evenly spaced along the curve's length."""
-    steps = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
-    wanted = np.linspace(0.0, steps[-1], POINTS)
-    keep = np.unique(np.concatenate([[0], np.searchsorted(steps, wanted).clip(0, len(x) - 1), [len(x) - 1]]))
-    return [[round(float(a), DIGITS), round(float(b), DIGITS)] for a, b in zip(x[keep], y[keep], strict=True)]
+def _points(curve: Curve | None) -> list[list[float]]:
+    """Return a curve's points, rounded so that the page is small and the same on every machine."""
+    if curve is None:
+        return []
+    return [[round(float(x), DIGITS), round(float(y), DIGITS)] for x, y in zip(curve.x, curve.y, strict=True)]
 
 
 def confusion_view(record: RunRecord, found: Predictions | None) -> View | None:
     """Return the confusion matrix of highest-score decisions, with the most frequent confusions, or None."""
     if found is None or record.benchmark.task != "single-label" or found.decision.rule != "argmax":
         return None
-    truth, chosen = found.y_true.argmax(axis=1), found.scores.argmax(axis=1)
-    k = len(record.benchmark.classes)
-    counts = np.zeros((k, k), dtype=np.int64)
-    np.add.at(counts, (truth, chosen), 1)
-    totals = counts.sum(axis=1)
+    counts = confusion(found.y_true, found.scores)
+    k, totals = len(counts), counts.sum(axis=1)
     off = [(int(counts[i, j]), i, j) for i in range(k) for j in range(k) if i != j and counts[i, j]]
     names = [c.name for c in record.benchmark.classes]
     pairs = [
@@ -93,50 +87,31 @@ def confusion_view(record: RunRecord, found: Predictions | None) -> View | None:
 def reliability_view(found: Predictions | None) -> View:
     """Return the reliability diagram's bins, or the reason why these scores are no probabilities."""
     if found is None:
-        return {"reason": "the per-sample scores were not kept with this run", "bins": []}
+        return {"reason": "the per-sample scores were not kept with this run", "bins": [], "what": None}
     if found.kind in ("cosine", "logit"):
-        reason = f"the scores are {found.kind} values, not probabilities; nothing to calibrate against"
-        return {"reason": reason, "bins": [], "what": None}
+        kind = "cosines" if found.kind == "cosine" else "logits"
+        return {"reason": f"the scores are {kind}, not probabilities", "bins": [], "what": None}
     if found.decision.rule == "argmax":
         top = found.scores.argmax(axis=1)
-        confidence = found.scores.max(axis=1)
-        hit = found.y_true[np.arange(len(top)), top]
-        what = "probability of the chosen class against how often it was right"
+        probability, hit = found.scores.max(axis=1), found.y_true[np.arange(len(top)), top]
+        what = "the probability of the chosen class against how often it was right"
     else:
-        confidence, hit = found.scores.ravel(), found.y_true.ravel()
-        what = "probability of each class against how often it was present, all classes together"
-    return {"reason": None, "bins": _bins(confidence, hit), "what": what}
+        probability, hit = found.scores.ravel(), found.y_true.ravel()
+        what = "the probability of each class against how often it was present, all classes together"
+    return {"reason": None, "bins": _bins(reliability(hit, probability)), "what": what}
 
 
-def _bins(confidence: Floats, hit: npt.NDArray[np.bool_], number: int = 10) -> list[View]:
-    place = np.minimum((confidence * number).astype(np.intp), number - 1)
-    bins = []
-    for b in range(number):
-        inside = place == b
-        n = int(inside.sum())
-        bins.append(
+def _bins(bins: Reliability) -> list[View]:
+    made = []
+    for i, n in enumerate(bins.n.tolist()):
+        confidence, observed = float(bins.confidence[i]), float(bins.observed[i])
+        made.append(
             {
-                "from": b / number,
-                "to": (b + 1) / number,
+                "from": round(float(bins.edges[i]), DIGITS),
+                "to": round(float(bins.edges[i + 1]), DIGITS),
                 "n": n,
-                "confidence": round(float(confidence[inside].mean()), DIGITS) if n else None,
-                "observed": round(float(hit[inside].mean()), DIGITS) if n else None,
+                "confidence": round(confidence, DIGITS) if n else None,
+                "observed": round(observed, DIGITS) if n else None,
             }
         )
-    return bins
-
-
-def _roc(y: npt.NDArray[np.bool_], s: Floats) -> tuple[Floats, Floats]:
-    order = np.argsort(-s, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(s[order])), len(s) - 1)
-    tp = np.cumsum(y[order])[ends]
-    fp = 1 + ends - tp
-    return np.append(0.0, fp / max(fp[-1], 1)), np.append(0.0, tp / max(tp[-1], 1))
-
-
-def _pr(y: npt.NDArray[np.bool_], s: Floats) -> tuple[Floats, Floats]:
-    order = np.argsort(-s, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(s[order])), len(s) - 1)
-    tp = np.cumsum(y[order])[ends]
-    precision = tp / (1 + ends)
-    return np.append(0.0, tp / max(tp[-1], 1)), np.append(precision[0], precision)
+    return made

@@ -6,7 +6,7 @@ from typing import Final
 
 from vlmeval.records import MethodUsed, RunRecord
 from vlmeval.report.lookup import Rows, View, cell, counted
-from vlmeval.report.names import AVERAGING_NAMES, metric_view
+from vlmeval.report.names import AVERAGING_NAMES, metric_view, references
 from vlmeval.report.strata import extremes
 
 BADGE_NAMES: Final = {
@@ -42,21 +42,39 @@ def headline_view(record: RunRecord, rows: Rows, headline: MethodUsed, tones: li
     figures = [
         figure
         for metric in record.benchmark.headline_metrics
-        if (figure := _figure(metric, rows, headline)) is not None
+        if (figure := _figure(metric, record, rows, headline)) is not None
     ]
     return {
         "lead": _lead(record, rows, headline),
         "figures": figures,
+        "against": _against(record, rows, headline),
         "tone": _tone(tones),
         "classes": _extreme_classes(classes),
     }
 
 
-def _figure(metric: str, rows: Rows, headline: MethodUsed) -> View | None:
+def _figure(metric: str, record: RunRecord, rows: Rows, headline: MethodUsed) -> View | None:
     row = rows.average(headline, metric)
     if row is None:
         return None
-    return {"metric": metric_view(metric), "averaging": AVERAGING_NAMES[row.averaging], "cell": cell(row)}
+    task = record.benchmark.task
+    return {
+        "metric": metric_view(metric, task),
+        "averaging": AVERAGING_NAMES[row.averaging],
+        "cell": cell(row),
+        "references": references(rows, headline, metric, row.averaging, task),
+    }
+
+
+def _against(record: RunRecord, rows: Rows, headline: MethodUsed) -> View | None:
+    """Return plain accuracy (or Hamming loss) beside its majority line: the comparison that flatters least."""
+    metric = "accuracy" if record.benchmark.task == "single-label" else "hamming-loss"
+    figure = _figure(metric, record, rows, headline)
+    if figure is None or figure["cell"]["value"] is None or not figure["references"]:
+        return None
+    value, line = figure["cell"]["value"], figure["references"][-1]["value"]
+    lower = figure["metric"]["direction"] == "lower"
+    return figure | {"line": line, "beats": value < line if lower else value > line}
 
 
 def _lead(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
@@ -95,8 +113,8 @@ def _tone_source(tone: View) -> View:
         if pair is None:
             continue
         gap = next((g["cell"] for g in metric["gaps"] if g["id"] == "last-first"), None)
-        source |= {"metric": metric["metric"], "averaging": metric["averaging"], "worst": pair[0], "best": pair[1]}
-        answered = [lv["name"] for lv in metric["levels"] if not lv["missing"]]
+        source |= {"metric": metric["metric"], "worst": pair[0], "best": pair[1]}
+        answered = [lv["name"] for lv in metric["levels"] if not lv["missing"] and not lv["other"]]
         source |= {"gap": gap, "first": answered[0], "last": answered[-1]}
         break
     return source

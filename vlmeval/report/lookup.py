@@ -48,7 +48,7 @@ class Rows:
         """Return the (metric, averaging) pairs these methods have over all samples, in the order they were computed."""
         wanted = {(m.id, m.level) for m in methods}
         seen: dict[tuple[str, str], None] = {}
-        for (method, level, metric, averaging, _, group, _), _row in self._all.items():
+        for method, level, metric, averaging, _, group, _ in self._all:
             if group is None and averaging in AVERAGES and (method, level) in wanted:
                 seen[(metric, averaging)] = None
         return list(seen)
@@ -74,6 +74,7 @@ def cell(row: MetricRow | None) -> View | None:
         "n_units": row.n_units,
         "n_positive": row.n_positive,
         "greyed": row.greyed,
+        "n_classes": row.n_classes,
         "reason": row.reason,
     }
 

@@ -29,7 +29,7 @@ def render(view: dict[str, Any]) -> str:
     payload = {"config": charts.CONFIG, "families": charts.families(), "charts": specs}
     scripts = [_source(folder / "vendor" / name) for name in RUNTIME] + [_source(folder / "report.js")]
     page = _environment(folder).get_template("report.html.j2")
-    return page.render(
+    made: str = page.render(
         view=view,
         charts=specs,
         style=Markup(_source(folder / "report.css")),  # noqa: S704 - our own file
@@ -38,6 +38,7 @@ def render(view: dict[str, Any]) -> str:
         chart_data=script_json(payload),
         licences=Markup(_licences(folder / "vendor")),  # noqa: S704 - our own files
     )
+    return made
 
 
 def script_json(value: Any) -> Markup:

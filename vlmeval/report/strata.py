@@ -1,15 +1,18 @@
-"""For whom: every group attribute of the card with its levels, gaps, and a class by level table; or why there is none."""
+"""For whom: every group attribute of the card with levels, gaps and a class by level table; or why there is none."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from vlmeval.records import GroupSpec, MethodUsed, RunRecord
+from vlmeval.records import GroupLevel, GroupSpec, MethodUsed, RunRecord
 from vlmeval.report.lookup import Rows, View, cell
-from vlmeval.report.names import metric_view
+from vlmeval.report.names import AVERAGING_NAMES, SAME_FOR_ALL, metric_view
+from vlmeval.report.tables import leading_chance
 
 GAPS: Final = {"worst": "Worst level", "max-min": "Largest minus smallest", "last-first": "Last minus first level"}
 TABLE_METRIC: Final = "auroc"
+# Case mix differs between levels; these follow their metric once more over the classes that every level has.
+STANDARDISED: Final = {"balanced-accuracy": "sensitivity"}
 
 
 def strata_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> tuple[list[View], list[View]]:
@@ -27,14 +30,13 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
         "scale": group.scale,
         "note": group.note,
         "unavailable": group.unavailable,
-        "levels": [{"id": lv.id, "name": lv.name, "missing": lv.missing} for lv in group.levels],
+        "levels": [_level(lv) for lv in group.levels],
         "metrics": [],
         "classes": [],
     }
     if group.unavailable is not None:
         return view
-    metrics = [m for m in record.benchmark.headline_metrics if rows.average(headline, m) is not None]
-    view["metrics"] = [_metric(metric, group, rows, headline) for metric in metrics]
+    view["metrics"] = _metrics(group, rows, headline, record)
     view["classes"] = [
         {
             "id": spec.id,
@@ -47,29 +49,50 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
     return view
 
 
-def _metric(metric: str, group: GroupSpec, rows: Rows, headline: MethodUsed) -> View:
-    overall = rows.average(headline, metric)
-    averaging = overall.averaging if overall is not None else "macro"
-    levels = [
-        {
-            "id": level.id,
-            "name": level.name,
-            "missing": level.missing,
-            "cell": cell(rows.averaged(headline, metric, averaging, group.id, level.id)),
-        }
-        for level in group.levels
-    ]
-    gaps = [
-        {"id": gap, "name": name, "cell": cell(rows.averaged(headline, metric, averaging, group.id, gap))}
-        for gap, name in GAPS.items()
-    ]
-    return {
-        "metric": metric_view(metric),
-        "averaging": averaging,
-        "overall": cell(overall),
-        "levels": levels,
-        "gaps": [g for g in gaps if g["cell"] is not None],
+def _metrics(group: GroupSpec, rows: Rows, headline: MethodUsed, record: RunRecord) -> list[View]:
+    """Return each headline metric per level with its gaps, then the same over the classes that every level has."""
+    views = []
+    for leading in record.benchmark.headline_metrics:
+        overall = rows.average(headline, leading)
+        if overall is None:
+            continue
+        plain = _metric(leading, overall.averaging, group, rows, headline)
+        if plain is not None:
+            plain |= {
+                "metric": metric_view(leading, record.benchmark.task),
+                "overall": cell(overall),
+                # The line is drawn for every level, so only where guessing reaches the same in each of them.
+                "chance": leading_chance(record, rows, headline, leading) if leading in SAME_FOR_ALL else None,
+            }
+            views.append(plain)
+        common = STANDARDISED.get(leading, leading)
+        standardised = _metric(common, "macro-common", group, rows, headline)
+        if standardised is not None:
+            views.append(standardised | {"metric": metric_view(common, record.benchmark.task)})
+    return views
+
+
+def _metric(metric: str, averaging: str, group: GroupSpec, rows: Rows, headline: MethodUsed) -> View | None:
+    """Return one metric under one averaging: a cell per level and per gap; None if statistics did not compute it."""
+    by = {
+        key: cell(rows.averaged(headline, metric, averaging, group.id, key))
+        for key in (*(lv.id for lv in group.levels), *GAPS)
     }
+    if all(c is None for c in by.values()):
+        return None
+    return {
+        "averaging": averaging,
+        "averaged": AVERAGING_NAMES[averaging],
+        "standardised": averaging == "macro-common",
+        "overall": None,
+        "chance": None,
+        "levels": [{**_level(lv), "cell": by[lv.id]} for lv in group.levels],
+        "gaps": [{"id": gap, "name": name, "cell": by[gap]} for gap, name in GAPS.items() if by[gap] is not None],
+    }
+
+
+def _level(level: GroupLevel) -> View:
+    return {"id": level.id, "name": level.name, "missing": level.missing, "other": level.other}
 
 
 def extremes(metric: View) -> tuple[View, View] | None:
@@ -77,5 +100,5 @@ def extremes(metric: View) -> tuple[View, View] | None:
     known = [lv for lv in metric["levels"] if not lv["missing"] and lv["cell"] and lv["cell"]["value"] is not None]
     if len(known) < 2:
         return None
-    ordered = sorted(known, key=lambda lv: float(lv["cell"]["value"]), reverse=metric["metric"]["higher_is_better"])
+    ordered = sorted(known, key=lambda lv: float(lv["cell"]["value"]), reverse=metric["metric"]["direction"] != "lower")
     return ordered[-1], ordered[0]

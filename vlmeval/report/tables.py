@@ -7,20 +7,26 @@ from typing import Any, Final
 
 from vlmeval.records import MethodUsed, RunRecord
 from vlmeval.report.lookup import Rows, View, cell
-from vlmeval.report.names import AVERAGING_NAMES, metric_view
+from vlmeval.report.names import AVERAGING_NAMES, REFERENCES, metric_view, references
 
-CLASS_METRICS: Final = ("auroc", "average_precision", "sensitivity", "specificity", "precision", "f1")
+CLASS_METRICS: Final = ("auroc", "average-precision", "sensitivity", "specificity", "precision", "f1")
 
 
 def overall_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
-    """Return every average of the headline method, unit and image level side by side."""
-    methods = [m for m in record.methods if m.id == headline.id]
+    """Return every average of the headline method, unit and image level side by side, with what guessing reaches."""
+    task = record.benchmark.task
+    methods = sorted((m for m in record.methods if m.id == headline.id), key=lambda m: m.level != headline.level)
     first = {name: i for i, name in enumerate(record.benchmark.headline_metrics)}
-    pairs = sorted(rows.averages_of(methods), key=lambda pair: first.get(pair[0], len(first)))
-    lines = []
-    for metric, averaging in pairs:
-        cells = [cell(rows.averaged(m, metric, averaging)) for m in methods]
-        lines.append({"metric": metric_view(metric), "averaging": AVERAGING_NAMES[averaging], "cells": cells})
+    pairs = [pair for pair in rows.averages_of(methods) if pair[0] not in REFERENCES]
+    lines = [
+        {
+            "metric": metric_view(metric, task),
+            "averaging": AVERAGING_NAMES[averaging],
+            "cells": [cell(rows.averaged(m, metric, averaging)) for m in methods],
+            "references": references(rows, headline, metric, averaging, task),
+        }
+        for metric, averaging in sorted(pairs, key=lambda pair: first.get(pair[0], len(first)))
+    ]
     return {"levels": [m.level for m in methods], "rows": lines}
 
 
@@ -32,26 +38,37 @@ def comparison_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View
     titles = {p.id: p.title for p in record.prompts}
     methods = [m for m in record.methods if m.level == headline.level]
     metrics = [m for m in record.benchmark.headline_metrics if rows.average(headline, m) is not None]
-    lines = []
-    for m in methods:
-        lines.append(
-            {
-                "id": m.id,
-                "name": titles.get(m.prompts or "", m.title),
-                "prompts": m.prompts,
-                "headline": m.id == headline.id,
-                "cells": [cell(rows.average(m, metric)) for metric in metrics],
-            }
-        )
-    spread = [_spread(metric, [line["cells"][i] for line in lines]) for i, metric in enumerate(metrics)]
-    return {"metrics": [metric_view(m) for m in metrics], "rows": lines, "spread": spread}
+    lines: list[View] = [
+        {
+            "id": m.id,
+            "name": titles.get(m.prompts or "", m.title),
+            "prompts": m.prompts,
+            "headline": m.id == headline.id,
+            "cells": [cell(rows.average(m, metric)) for metric in metrics],
+        }
+        for m in methods
+    ]
+    shown = [
+        metric_view(m, record.benchmark.task) | {"chance": leading_chance(record, rows, headline, m)} for m in metrics
+    ]
+    spread = [_spread(metric, [line["cells"][i] for line in lines]) for i, metric in enumerate(shown)]
+    return {"metrics": shown, "rows": lines, "spread": spread}
 
 
-def _spread(metric: str, cells: list[View | None]) -> View:
+def leading_chance(record: RunRecord, rows: Rows, method: MethodUsed, metric: str) -> float | None:
+    """Return what guessing reaches on a metric's leading average, for the line in a chart."""
+    row = rows.average(method, metric)
+    if row is None:
+        return None
+    found = references(rows, method, metric, row.averaging, record.benchmark.task)
+    return float(found[0]["value"]) if found else None
+
+
+def _spread(metric: View, cells: list[View | None]) -> View:
     values = [c["value"] for c in cells if c is not None and c["value"] is not None]
     if len(values) < 2:
         return {"best": None, "median": None, "worst": None}
-    ordered = sorted(values, reverse=metric_view(metric)["higher_is_better"])
+    ordered = sorted(values, reverse=metric["direction"] != "lower")
     return {"best": ordered[0], "median": statistics.median(values), "worst": ordered[-1]}
 
 
@@ -75,7 +92,7 @@ def classes_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
                 "cells": [cell(r) for r in found],
             }
         )
-    return {"metrics": [metric_view(m) for m in metrics], "rows": lines, "level": headline.level}
+    return {"metrics": [metric_view(m, record.benchmark.task) for m in metrics], "rows": lines, "level": headline.level}
 
 
 def thresholds_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View | None:
@@ -92,4 +109,8 @@ def thresholds_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View
         }
         for spec in record.benchmark.classes
     ]
-    return {"metrics": [metric_view(m) for m in metrics], "rows": lines, "chosen_on": headline.chosen_on}
+    return {
+        "metrics": [metric_view(m, record.benchmark.task) for m in metrics],
+        "rows": lines,
+        "chosen_on": headline.chosen_on,
+    }

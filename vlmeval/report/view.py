@@ -1,7 +1,7 @@
 """The one view schema: a run as a plain dict that feeds the HTML page and the JSON output alike.
 
-In: a RunRecord and the Predictions kept beside it. Out: nested dicts, lists, strings and numbers, nothing else; the same
-record gives the same dict. Keys and their makers: `headline` headline.py; `overall`, `comparison`, `classes`,
+In: a RunRecord and the Predictions kept beside it. Out: nested dicts, lists, strings and numbers, nothing else; the
+same record gives the same dict. Keys and their makers: `headline` headline.py; `overall`, `comparison`, `classes`,
 `thresholds` tables.py; `tones`, `groups` strata.py; `confusion`, `curves`, `reliability` curves.py; `prompts`, `data`,
 `audit`, `method`, `environment` about.py.
 """
@@ -59,7 +59,7 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
         "groups": groups,
         "confusion": curves.confusion_view(record, found),
         "thresholds": tables.thresholds_view(record, rows, leading),
-        "curves": curves.curves_view(record, found),
+        "curves": curves.curves_view(record, rows, leading, found),
         "reliability": curves.reliability_view(found),
         "prompts": about.prompts_view(record),
         "data": about.data_view(record),

@@ -1,0 +1,88 @@
+"""View -> Vega-Lite specifications, built and validated by Altair; nothing here computes a number.
+
+Specifications carry no colours but CSS variables (``var(--accent)``): the page's theme, its toggle and print reach into
+the charts without drawing them again. Names that come from data are data, never field names or expressions. Curves
+share one specification per family and bring only their points. base.py is the theme; forest.py, squares.py the forms.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vlmeval.report.charts.base import CONFIG, Spec
+from vlmeval.report.charts.forest import Item, forest
+from vlmeval.report.charts.squares import bin_counts, confusion, curve, reliability
+from vlmeval.report.lookup import View
+
+__all__ = ["CONFIG", "build_charts", "families"]
+CONFUSION_LIMIT: Final = 30
+
+
+def build_charts(view: View) -> dict[str, Spec]:
+    """Return the page's charts by id (what ``data-chart`` names), and under ``families`` the shared specifications."""
+    charts: dict[str, Spec] = {}
+    _comparison(view, charts)
+    _classes(view, charts)
+    for group in [*view["tones"], *view["groups"]]:
+        _group(group, charts)
+    _curves(view, charts)
+    if view["confusion"] and len(view["confusion"]["names"]) <= CONFUSION_LIMIT:
+        charts["confusion"] = {"spec": confusion(view["confusion"])}
+    if view["reliability"]["bins"]:
+        charts["reliability"] = {"spec": reliability(view["reliability"]["bins"])}
+        charts["reliability-counts"] = {"spec": bin_counts(view["reliability"]["bins"])}
+    return charts
+
+
+def families() -> dict[str, Spec]:
+    """Return the specifications that many charts share; each chart brings its points as [x, y] pairs."""
+    return {"roc": curve("roc"), "pr": curve("pr")}
+
+
+def _comparison(view: View, charts: dict[str, Spec]) -> None:
+    compared = view["comparison"]
+    if len(compared["rows"]) < 2:
+        return
+    for i, metric in enumerate(compared["metrics"]):
+        items = [
+            Item(line["name"] + (" (headline)" if line["headline"] else ""), line["cells"][i], not line["headline"])
+            for line in compared["rows"]
+        ]
+        charts[f"comparison-{i}"] = {"spec": forest(items, metric["short"], metric["chance"])}
+
+
+def _classes(view: View, charts: dict[str, Spec]) -> None:
+    table = view["classes"]
+    for i, metric in enumerate(table["metrics"]):
+        if metric["id"] == "auroc":
+            items = [_class_item(line, line["cells"][i], None) for line in table["rows"]]
+            charts["classes-auroc"] = {"spec": forest(items, metric["short"], 0.5)}
+        elif metric["id"] == "average-precision":
+            items = [_class_item(line, line["cells"][i], line["prevalence"]) for line in table["rows"]]
+            charts["classes-average-precision"] = {"spec": forest(items, metric["short"])}
+
+
+def _class_item(line: View, cell: View | None, chance: float | None) -> Item:
+    return Item(line["name"], cell, cell is not None and cell["greyed"], chance)
+
+
+def _group(group: View, charts: dict[str, Spec]) -> None:
+    """Draw the first two metrics of a group as they are; the class-standardised ones stand in the table."""
+    plain = [m for m in group["metrics"] if not m["standardised"]]
+    for i, metric in enumerate(plain[:2]):
+        everyone = metric["overall"]
+        items = [Item("Everyone", everyone)]
+        levels = [lv for lv in metric["levels"] if lv["cell"] is not None]
+        for level in sorted(levels, key=lambda lv: bool(lv["missing"])):
+            label = f"{level['name']} (n = {level['cell']['n_units']:,})"
+            items.append(Item(label, level["cell"], level["missing"] or level["cell"]["greyed"]))
+        reference = everyone["value"] if everyone else None
+        spec = forest(items, metric["metric"]["short"], metric["chance"], reference)
+        charts[f"group-{group['id']}-{i}"] = {"spec": spec}
+
+
+def _curves(view: View, charts: dict[str, Spec]) -> None:
+    for i, line in enumerate(view["curves"]["classes"]):
+        if line["roc"] is not None:
+            charts[f"roc-{i}"] = {"family": "roc", "points": line["roc"]["points"]}
+            charts[f"pr-{i}"] = {"family": "pr", "points": line["pr"]["points"], "chance": line["pr"]["chance"]}

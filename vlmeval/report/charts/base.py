@@ -1,0 +1,73 @@
+"""What all charts share: the theme, labels fit for an axis, and the bare specification that Altair validated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from vlmeval.report.text import one_line
+
+Spec = dict[str, Any]
+ACCENT, INK, MUTED, PAPER, LINE = "var(--accent)", "var(--ink)", "var(--muted)", "var(--paper)", "var(--line)"
+FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+LABEL_LIMIT: Final = 60
+DASH: Final = [4, 4]
+
+CONFIG: Final[Spec] = {
+    "background": None,
+    "font": FONT,
+    "padding": 2,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": MUTED,
+        "titleColor": MUTED,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "titlePadding": 8,
+        "gridColor": LINE,
+        "domainColor": "var(--line-strong)",
+        "tickColor": "var(--line-strong)",
+        "labelPadding": 6,
+    },
+    "axisY": {"labelColor": INK},
+    "text": {"color": INK, "fontSize": 12},
+}
+
+
+def distinct(labels: Sequence[str]) -> list[str]:
+    """Return one-line labels short enough for an axis, made distinct by a number where two are the same."""
+    seen: dict[str, int] = {}
+    made = []
+    for label in labels:
+        short = one_line(label, LABEL_LIMIT)
+        seen[short] = seen.get(short, 0) + 1
+        made.append(short if seen[short] == 1 else f"{short} ({seen[short]})")
+    return made
+
+
+def inline(rows: Sequence[Spec]) -> Any:
+    """Return rows as data that stands inside the specification."""
+    import altair as alt
+
+    data: Any = alt.InlineData  # typed as untyped by Altair's stubs
+    return data(values=list(rows))
+
+
+def rounded(value: float) -> float:
+    """Return a number short enough for the page and the same on every machine."""
+    return round(float(value), 4)
+
+
+def finish(chart: Any, *, steps: bool = False) -> Spec:
+    """Validate and return the bare specification: data in place, no schema address, no theme.
+
+    ``steps``: the height follows the number of rows, so that only the width is fitted.
+    """
+    import altair as alt
+
+    with alt.data_transformers.enable("default", consolidate_datasets=False):
+        spec: Spec = chart.properties(width="container").to_dict()
+    spec.pop("config", None)
+    spec.pop("$schema", None)
+    return spec | {"autosize": {"type": "fit-x" if steps else "fit", "contains": "padding"}}

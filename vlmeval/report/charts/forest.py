@@ -1,0 +1,92 @@
+"""Forest plots: one line a row, a point with its 95 % interval, and what guessing reaches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from vlmeval.report.charts.base import ACCENT, DASH, MUTED, PAPER, Spec, distinct, finish, inline, rounded
+from vlmeval.report.lookup import View
+from vlmeval.report.text import interval
+
+ROW_HEIGHT = 28
+
+
+class Item(NamedTuple):
+    """One line: a label, a cell, whether its point is drawn hollow, and its own chance mark."""
+
+    label: str
+    cell: View | None
+    hollow: bool = False
+    chance: float | None = None
+
+
+def forest(items: Sequence[Item], title: str, chance: float | None = None, reference: float | None = None) -> Spec:
+    """Return a forest plot with a dashed line at chance and a thin one at a reference value (everyone together).
+
+    Lines without a value keep their label, so that what is suppressed is seen to be missing.
+    """
+    import altair as alt
+
+    labels = distinct([item.label for item in items])
+    values = [_row(label, item) for label, item in zip(labels, items, strict=True) if _has_value(item)]
+    ticks = _ticks([v[key] for v in values for key in ("lo", "hi", "ch") if v[key] is not None], chance)
+    scale = alt.Scale(domain=[ticks[0], ticks[-1]], nice=False)
+    x = {
+        name: alt.X(f"{name}:Q", title=title, scale=scale).axis(values=ticks, format=".1f", labelFlush=False)
+        for name in ("lo", "v", "ch", "c")
+    }
+    y = alt.Y("k:N", scale=alt.Scale(domain=labels), sort=None, title=None).axis(
+        domain=False, ticks=False, grid=False, labelLimit=230, minExtent=90
+    )
+    base = alt.Chart(inline(values)).encode(y=y)
+    layers: list[Any] = []
+    if reference is not None:
+        layers.append(_upright(reference).mark_rule(color=ACCENT, opacity=0.35).encode(x=x["c"]))
+    if chance is not None:
+        layers.append(_upright(chance).mark_rule(color=MUTED, strokeDash=DASH, strokeWidth=1.5).encode(x=x["c"]))
+    if any(v["ch"] is not None for v in values):
+        layers.append(base.mark_tick(color=MUTED, thickness=2, size=14).encode(x=x["ch"]))
+    fill = alt.condition("datum.h", alt.value(PAPER), alt.value(ACCENT))
+    layers.append(base.mark_rule(color=ACCENT, strokeWidth=2).encode(x=x["lo"], x2="hi:Q"))
+    points = base.mark_point(size=75, stroke=ACCENT, strokeWidth=2, opacity=1)
+    layers.append(points.encode(x=x["v"], fill=fill, tooltip="t:N"))
+    return finish(alt.layer(*layers).properties(height=alt.Step(ROW_HEIGHT)), steps=True)
+
+
+def _upright(value: float) -> Any:
+    import altair as alt
+
+    return alt.Chart(inline([{"c": rounded(value)}]))
+
+
+def _has_value(item: Item) -> bool:
+    return item.cell is not None and item.cell["value"] is not None
+
+
+def _row(label: str, item: Item) -> Spec:
+    cell = item.cell or {}
+    value = cell["value"]
+    return {
+        "k": label,
+        "v": rounded(value),
+        "lo": rounded(value if cell["low"] is None else cell["low"]),
+        "hi": rounded(value if cell["high"] is None else cell["high"]),
+        "h": item.hollow,
+        "ch": None if item.chance is None else rounded(item.chance),
+        "t": f"{label}: {interval(cell)}",
+    }
+
+
+def _ticks(numbers: Sequence[float], chance: float | None) -> list[float]:
+    """Return tick positions at 0.1 or 0.2 whose ends hold all numbers and the chance line."""
+    held = [*numbers] if chance is None else [*numbers, chance]
+    if not held:
+        return [0.0, 0.5, 1.0]
+    low, high = math.floor(min(held) * 10 + 1e-9), math.ceil(max(held) * 10 - 1e-9)
+    high = max(high, low + 1)
+    if high - low > 5:
+        low, high = low - low % 2, high + high % 2
+        return [t / 10 for t in range(low, high + 1, 2)]
+    return [t / 10 for t in range(low, high + 1)]
