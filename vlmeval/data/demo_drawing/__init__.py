@@ -6,6 +6,7 @@ what is drawn, photo.py how it is seen, cases.py what was written down. `vlmeval
 """
 
 from vlmeval.data.demo_drawing.cases import TONE_WEIGHTS, VERSION, DrawnCase, make_case
+from vlmeval.data.demo_drawing.chance import Chance
 from vlmeval.data.demo_drawing.photo import MORPHOLOGIES, SIZE, draw
 
-__all__ = ["MORPHOLOGIES", "SIZE", "TONE_WEIGHTS", "VERSION", "DrawnCase", "draw", "make_case"]
+__all__ = ["MORPHOLOGIES", "SIZE", "TONE_WEIGHTS", "VERSION", "Chance", "DrawnCase", "draw", "make_case"]
