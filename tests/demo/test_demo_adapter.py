@@ -129,7 +129,7 @@ def test_the_cards_table_has_gaps_raters_that_differ_and_a_long_tail(card: Bench
 
 def test_stats_are_fresh(card: Benchmark, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Counting needs no picture worth looking at, and drawing all of them takes half a minute.
-    monkeypatch.setattr("vlmeval.data.demo.draw", lambda case, photo: np.zeros((1, 1, 3), np.uint8))
+    monkeypatch.setattr("vlmeval.data.demo.draw", lambda *_: np.zeros((1, 1, 3), np.uint8))
     committed = json.loads((checkout / "benchmarks" / card.id / "stats.json").read_text(encoding="utf-8"))
     assert committed == describe(card, tmp_path), "run: vlmeval data describe derm-demo --write"
 
