@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,6 +146,15 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
 def test_the_data_folders_hold_no_code(folder: str) -> None:
     assert (ROOT / folder).is_dir()
     assert [p for p in (ROOT / folder).rglob("*") if p.suffix in {".py", ".pyc", ".ipynb", ".so"}] == []
+
+
+def test_every_room_has_its_floor() -> None:
+    """The import contract says nothing of a module that is not in it; so all must be."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    placed = {room.strip() for layer in layers for room in layer.split("|")}
+    rooms = {p.stem for p in (ROOT / "vlmeval").iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()}
+    assert {f"vlmeval.{room}" for room in rooms - {"__init__"}} <= placed
 
 
 def test_imports_point_down() -> None:
