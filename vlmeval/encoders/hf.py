@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlmeval.encoders.checkpoint import hf_image_contract, hf_text_rules, read_json
 from vlmeval.encoders.hub import TRANSFORMERS_WEIGHTS, weight_files
-from vlmeval.encoders.towers import Contract, TwoTowers, Wanted, refused_pickle
+from vlmeval.encoders.towers import Contract, TwoTowers, Wanted, in_brief, refused_pickle
 from vlmeval.errors import ModelUnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def load_folder(folder: Path, wanted: Wanted, device: str, dtype: str) -> HFEnco
 
 
 def _model(transformers: Any, folder: Path) -> Any:
+    from safetensors import SafetensorError
+
     files = weight_files(folder, TRANSFORMERS_WEIGHTS)
     pickled = bool(files) and files[0].suffix == ".bin"
     try:
@@ -102,7 +104,7 @@ def _model(transformers: Any, folder: Path) -> Any:
         )
     except pickle.UnpicklingError as error:
         raise refused_pickle(files[0], error) from error
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         if pickled and "weights_only" in str(error).lower():
             raise refused_pickle(files[0], error) from error
         raise _unreadable(folder, error) from error
@@ -124,7 +126,7 @@ def _tokenizer(transformers: Any, folder: Path) -> Any:
         raise ModelUnavailableError(
             "this model's tokenizer needs another library",
             file=folder,
-            found=str(error).strip().splitlines()[0],
+            found=in_brief(error),
             hint="pip install sentencepiece protobuf",
         ) from error
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -132,11 +134,10 @@ def _tokenizer(transformers: Any, folder: Path) -> Any:
 
 
 def _unreadable(folder: Path, error: Exception) -> ModelUnavailableError:
-    lines = [line for line in str(error).splitlines() if line.strip()]
     return ModelUnavailableError(
         "transformers cannot read this checkpoint",
         file=folder,
-        found=(lines[0] if lines else type(error).__name__)[:400],
+        found=in_brief(error),
         hint="the folder should be as save_pretrained writes it: config, weights, tokenizer and preprocessor",
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vlmeval.encoders.checkpoint import open_clip_image_contract, read_json
 from vlmeval.encoders.hub import OPEN_CLIP_WEIGHTS, HubRepo, weight_files
 from vlmeval.encoders.sources import OpenClipTag
-from vlmeval.encoders.towers import Contract, TwoTowers, Wanted, refused_pickle
+from vlmeval.encoders.towers import Contract, TwoTowers, Wanted, in_brief, refused_pickle
 from vlmeval.errors import ModelUnavailableError
 from vlmeval.records import TextRules
 
@@ -101,14 +101,14 @@ def _canonicalises(tokenizer: Any) -> bool:
 
 
 def _create(open_clip: Any, weights: Path, name: str, **settings: Any) -> Any:
+    from safetensors import SafetensorError
+
     try:
         return open_clip.create_model(name, precision="fp32", device="cpu", weights_only=True, **settings)
     except pickle.UnpicklingError as error:
         raise refused_pickle(weights, error) from error
-    except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
-        raise ModelUnavailableError(
-            "open_clip cannot read this model", file=weights, found=str(error).splitlines()[0][:400]
-        ) from error
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError) as error:
+        raise ModelUnavailableError("open_clip cannot read this model", file=weights, found=in_brief(error)) from error
 
 
 def _text_tower(folder: Path, name: str) -> str:
@@ -126,7 +126,7 @@ def _library() -> Any:
         # RuntimeError: torch and torchvision of different builds ("operator torchvision::nms does not exist").
         raise ModelUnavailableError(
             "this model needs the open_clip library, which cannot be imported",
-            found=str(error).splitlines()[0],
+            found=in_brief(error),
             hint="pip install open_clip_torch, with torch and torchvision from the same index",
         ) from error
     return open_clip

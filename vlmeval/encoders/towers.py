@@ -199,11 +199,17 @@ def torch_dtype(name: str) -> torch.dtype:
     return dtype
 
 
+def in_brief(error: Exception) -> str:
+    """Return an error's first lines as one: libraries put what matters into the second."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines)[:400] or type(error).__name__
+
+
 def refused_pickle(file: Path, error: Exception) -> ModelUnavailableError:
     """Say that a pickled file holds more than tensors, which are all that is ever read from it."""
     return ModelUnavailableError(
         f"{file.name} cannot be read safely: it is a pickle and holds more than tensors, or it is damaged",
         file=file,
-        found=str(error).splitlines()[0][:200],
+        found=in_brief(error)[:200],
         hint="convert it to safetensors where you trust it: load it there, then safetensors.torch.save_file(...)",
     )
