@@ -126,8 +126,10 @@ def _within(w: npt.NDArray[Any], positive: Bools, tie: Index) -> _Block:
     at_or_above = tie[None, :] <= where[:, None]
     select = np.vstack([at_or_above & ~positive, ~positive]).astype(w.dtype)
     negatives = select @ w
-    tied = np.isin(tie[~positive], where)
     mid = negatives[:-1]
-    if tied.any():
+    untied = tie[-1] - tie[0] + 1 == len(tie)
+    if not untied and np.isin(tie[~positive], where).any():
         mid = ((at_or_above * 0.5 + (tie[None, :] < where[:, None]) * 0.5) * ~positive).astype(w.dtype) @ w
-    return _Block(gained, np.cumsum(gained, axis=0), negatives[:-1], mid, negatives[-1])
+    # A triangle of ones instead of cumsum(axis=0), which walks down the columns.
+    positives = np.tri(len(gained), dtype=w.dtype) @ gained
+    return _Block(gained, positives, negatives[:-1], mid, negatives[-1])
