@@ -25,6 +25,7 @@ class Site:
     trouble: dict[str, list[str]] = field(default_factory=dict)
     ranges: bool = True
     google: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     on_request: Callable[[str], None] | None = None
     url: str = ""
@@ -64,8 +65,9 @@ class Handler(BaseHTTPRequestHandler):
         body = whole[:-1] + bytes([whole[-1] ^ 1]) if trouble == "wrong" else whole
         headers = {"Content-Type": "application/octet-stream"}
         if self.site.google:
-            md5 = base64.b64encode(hashlib.md5(whole).digest()).decode()  # noqa: S324
+            md5 = base64.b64encode(hashlib.md5(whole + (b"gz" if self.site.headers else b"")).digest()).decode()  # noqa: S324
             headers["x-goog-hash"] = f"crc32c=AAAAAA==, md5={md5}"
+            headers |= self.site.headers
         code, start = 200, 0
         match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         if match and self.site.ranges:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
+import sys
+import time
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -182,6 +185,39 @@ def test_google_storage_states_a_checksum_and_we_look(plan_for: Any, site: Any, 
     assert report.complete
     assert (tmp_path / "data/x").read_bytes() == data
     assert [r for _, r in site.asked] == ["bytes=10000-", None]
+
+
+def test_a_checksum_of_the_compressed_form_is_not_ours_to_check(plan_for: Any, site: Any, tmp_path: Path) -> None:
+    site.files["/x"], site.google = noise(10, 60_000), True
+    site.headers = {"x-goog-stored-content-encoding": "gzip"}
+    assert fetch(plan_for("  - {part: main, path: x}"), QUICK).complete
+    assert (tmp_path / "data/x").read_bytes() == noise(10, 60_000)
+    assert len(site.asked) == 1
+
+
+def test_killed_outright_it_continues_and_leaves_no_litter(plan_for: Any, site: Any, tmp_path: Path) -> None:
+    data = noise(13, 8 << 17)
+    site.files["/x"] = data
+    site.trouble["/x"] = ["stall"]
+    plan = plan_for(f"  - {{part: main, path: x, size: {len(data)}, md5: {md5(data)}}}")
+    code = (
+        "import sys; from pathlib import Path; from vlmeval.data.fetch import fetch, plan_fetch;"
+        "fetch(plan_fetch('mine', Path(sys.argv[1]), base_url=sys.argv[2], sources=[Path(sys.argv[3])]))"
+    )
+    folder = tmp_path / "data"
+    command = [sys.executable, "-c", code, str(folder), site.url, str(tmp_path / "sources")]
+    with subprocess.Popen(command) as child:
+        deadline = time.monotonic() + 60
+        part = folder / "x.part"
+        while not (part.is_file() and part.stat().st_size >= 4 << 17) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        child.kill()
+    assert part.stat().st_size == 4 << 17
+    assert not (folder / "x").exists()
+    assert fetch(plan, QUICK).complete
+    assert (folder / "x").read_bytes() == data
+    assert leftovers(folder) == ["x"]
+    assert site.asked[-1][1] == f"bytes={4 << 17}-"
 
 
 @pytest.mark.parametrize(
@@ -399,6 +435,17 @@ def test_scin_from_tables_to_pictures(site: Any, tmp_path: Path) -> None:
     assert again.as_dict()["files_to_fetch"] == 0
     assert len(fetch(again, QUICK).present) == 7
     assert len(site.asked) == before
+
+
+@pytest.mark.realdata
+def test_the_real_scin_table_names_the_published_pictures(real_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset/scin_cases.csv").write_bytes((real_data / "scin/scin_cases.csv").read_bytes())
+    plan = plan_fetch("scin", tmp_path)
+    assert plan.pictures_later is None
+    assert len(plan.items) == 4 + 10_379
+    url = "https://storage.googleapis.com/dx-scin-public-data/dataset/images/-3205742176803893704.png"
+    assert url in {item.url for item in plan.items}
 
 
 def test_scin_pictures_cannot_leave_the_folder(site: Any, tmp_path: Path) -> None:

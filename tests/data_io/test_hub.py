@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vlmeval.catalog import load_catalog
 from vlmeval.data import load_samples, read_raw
+from vlmeval.data.check import check
 from vlmeval.data.hub import prepare
 from vlmeval.errors import CatalogError, DataError, MissingDataError
 from vlmeval.records import Benchmark
@@ -341,3 +343,24 @@ def test_a_row_without_a_picture_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no picture") as caught:
         read_raw(card(), tmp_path)
     assert caught.value.key == "train row 2"
+
+
+def test_the_shipped_card_of_the_mirror_reads_a_data_set_like_it(tmp_path: Path) -> None:
+    """Columns and names of marmal88/skin_cancer; the shipped card must take them without a change."""
+    benchmark = load_catalog().benchmark("ham10000@hf-mirror")
+    data = mirror()
+    for split, rows in data.items():
+        extra = {"dx_type": "histo", "sex": "female", "localization": "back"}
+        for column, value in extra.items():
+            data[split] = data[split].add_column(column, [value] * len(rows))
+    as_parquet(tmp_path, data)
+    samples = load_samples(benchmark, tmp_path)
+    assert len(samples) == 8
+    assert samples.account["rows that repeat an image id (kept)"] == 2
+    assert set(samples.split.tolist()) == {"train", "val", "test"}
+    named = [benchmark.class_ids[k] for k in samples.labels.argmax(axis=1)]
+    assert named == ["nv", "nv", "mel", "mel", "mel", "nv", "bcc", "mel"]
+    report = check(benchmark, tmp_path)
+    assert report.ok
+    assert report.pictures == 6
+    assert report.samples == 8

@@ -9,6 +9,8 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from vlmeval.data.images import MAX_PIXELS, ImageDecodeError, decode_rgb
@@ -94,6 +96,31 @@ def test_decompression_bombs_are_refused_before_decoding(width: int, height: int
     assert width * height > MAX_PIXELS
     with pytest.raises(ImageDecodeError, match="too many pixels"):
         decode_rgb(png_header(width, height))
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of odd metadata; the outcome is what counts
+@settings(max_examples=300, deadline=None)
+@given(
+    kind=st.sampled_from(["PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM"]),
+    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=8),
+    cut=st.floats(0, 1),
+)
+def test_damage_of_any_kind_gives_a_picture_or_the_one_error(
+    kind: str, flips: list[tuple[float, int]], cut: float
+) -> None:
+    data = bytearray(encoded(Image.fromarray(np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)), kind))
+    for place, mask in flips:
+        data[int(place * len(data))] ^= mask
+    try:
+        assert decode_rgb(bytes(data[: int(cut * len(data))]), max_pixels=1 << 20).mode == "RGB"
+    except ImageDecodeError:
+        pass  # the one error that callers expect
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_no_picture(data: bytes) -> None:
+    with pytest.raises(ImageDecodeError):
+        decode_rgb(data)
 
 
 def test_own_limit(noise: Image.Image) -> None:

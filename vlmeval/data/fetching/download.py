@@ -183,8 +183,9 @@ class _Attempt:
 
     def _check_whole(self, total: int | None, md5: str | None) -> None:
         size = self.part.stat().st_size
-        if total is not None and size != total:
-            raise TransientError(f"the connection ended after {size} of {total} bytes")
+        whole = self.item.size if total is None else total
+        if whole is not None and size != whole:
+            raise TransientError(f"the connection ended after {size} of {whole} bytes")
         if md5 is not None and _md5_of(self.part) != md5:
             self.part.unlink()
             self.shared.add(-size)
@@ -215,6 +216,8 @@ def _range_of(response: requests.Response) -> tuple[int, int | None]:
 
 def _stated_md5(response: requests.Response) -> str | None:
     """Return the MD5 (hex) of the whole file as Google Cloud Storage states it in ``x-goog-hash``, else None."""
+    if response.headers.get("x-goog-stored-content-encoding", "identity") != "identity":
+        return None  # it is about the compressed form, which is not what is sent
     match = re.search(r"md5=([A-Za-z0-9+/]+=*)", response.headers.get("x-goog-hash", ""))
     return None if match is None else base64.b64decode(match[1]).hex()
 

@@ -44,8 +44,8 @@ class FetchItem:
 
     def here(self, destination: Path) -> bool:
         """Whether it is there. Downloads get their name when they are complete, so a name is enough for a plan."""
-        folder = self.unpacked(destination)
-        return self.target(destination).is_file() or (folder is not None and folder.is_dir())
+        unpacked = self.unpack is not None and (destination / self.unpack).is_dir()
+        return unpacked or (destination / self.path).is_file()
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,7 @@ class _Run:
 
     def _get_all(self, items: Sequence[FetchItem]) -> None:
         """Download ``items``, several at a time, and note in the report what came of each."""
+        self._sweep(items)
         jobs = [(item.path, self._job(item)) for item in items]
         sizes = [item.size for item in items]
         total = None if None in sizes else sum(size or 0 for size in sizes)
@@ -185,6 +186,13 @@ class _Run:
             self.shared.stop.set()  # for a KeyboardInterrupt: workers stop at their next chunk
             pool.shutdown(cancel_futures=True)
             self.shared.stop = threading.Event()
+
+    def _sweep(self, items: Sequence[FetchItem]) -> None:
+        """Delete pooch's temporary files that a killed run left; the lock says that no run is using them."""
+        for folder in {item.target(self.plan.destination).parent for item in items}:
+            for path in folder.glob("tmp" + "?" * 8) if folder.is_dir() else ():
+                if not path.suffix and path.is_file():
+                    path.unlink()
 
     def _job(self, item: FetchItem) -> Callable[[], bool]:
         target = item.target(self.plan.destination)
