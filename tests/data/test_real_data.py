@@ -49,7 +49,7 @@ def label_rows(real_data: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_stats_are_fresh(name: str, described: Describe, checkout: Path) -> None:
     committed = json.loads((checkout / "benchmarks" / name / "stats.json").read_text(encoding="utf-8"))
-    assert committed == described(name), f"run: vlmeval data describe {name} --write"
+    assert committed == described(name), f"write it again: vlmeval data describe {name} --data ... --json"
 
 
 def test_the_published_protocols_counts(described: Describe) -> None:
