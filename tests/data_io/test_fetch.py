@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import subprocess
 import sys
 import time
@@ -15,9 +16,13 @@ from typing import Any
 import filelock
 import numpy as np
 import pytest
+from PIL import Image
 
+from vlmeval.catalog import load_catalog
+from vlmeval.data import load_samples
 from vlmeval.data.fetch import FetchOptions, FetchPlan, fetch, load_source, plan_fetch
 from vlmeval.data.fetching import run as run_module
+from vlmeval.data.fetching.source import SHIPPED
 from vlmeval.errors import CatalogError, DataError, MissingDataError, UnknownNameError, UsageError
 
 QUICK = FetchOptions(workers=4, retries=3, timeout=1.0, backoff=0.01, longest_wait=0.05)
@@ -524,3 +529,45 @@ def test_ham_description_fits_a_dataverse_with_its_names(site: Any, fileserver: 
     plan = plan_fetch("ham10000", tmp_path, base_url=site.url, parts=["isic2018"])
     only = FetchPlan(**{**vars(plan), "items": plan.items[:1]})
     assert fetch(only, QUICK).downloaded == ["ISIC2018_Task3_Test_GroundTruth.csv"]
+
+
+def ham_site(site: Any, fileserver: ModuleType) -> None:
+    """A Dataverse with eight pictures under the names of HAM10000's files."""
+    header = "lesion_id,image_id,dx,dx_type,age,sex,localization,dataset\n"
+    rows = [f"HAM_{i // 2},ISIC_{i},{'mel' if i < 4 else 'nv'},histo,50.0,male,back,rosendahl" for i in range(8)]
+    truth = "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC\nISIC_90,1.0,0.0,0.0,0.0,0.0,0.0,0.0\n"
+    jpeg = io.BytesIO()
+    Image.new("RGB", (8, 6), "pink").save(jpeg, "JPEG")
+    first, second = ({f"ISIC_{i}.jpg": jpeg.getvalue() for i in part} for part in (range(4), range(4, 8)))
+    files = {
+        "HAM10000_metadata.tab": ("\n".join([header.strip(), *rows]) + "\n").encode(),
+        "HAM10000_images_part_1.zip": zipped(first),
+        "HAM10000_images_part_2.zip": zipped({f"HAM10000_images_part_2/{k}": v for k, v in second.items()}),
+        "ISIC2018_Task3_Test_GroundTruth.tab": truth.encode(),
+        "ISIC2018_Task3_Test_Images.zip": zipped({"ISIC2018_Task3_Test_Images/ISIC_90.jpg": jpeg.getvalue()}),
+    }
+    listed = {name: (number, data, name.endswith(".tab")) for number, (name, data) in enumerate(files.items(), 100)}
+    site.files[DATAVERSE] = fileserver.dataverse_listing(listed)
+    for number, data, _ in listed.values():
+        site.files[f"/api/access/datafile/{number}"] = data
+
+
+def test_what_is_fetched_is_what_the_adapters_read(site: Any, fileserver: ModuleType, tmp_path: Path) -> None:
+    """The shipped description of HAM10000, with the sums of small stand-in files, then both shipped benchmarks."""
+    ham_site(site, fileserver)
+    shipped = (SHIPPED / "ham10000.yaml").read_text()
+    text = re.sub(r"^    (size|md5): .*\n", "", shipped, flags=re.MULTILINE)
+    assert text != shipped
+    (tmp_path / "ham10000.yaml").write_text(text)
+    root = tmp_path / "ham10000"
+    options = {"base_url": site.url, "sources": [tmp_path]}
+    assert fetch(plan_fetch("ham10000", root, **options), QUICK).complete
+    samples = load_samples(load_catalog().benchmark("ham10000"), root)
+    assert len(samples) == 8
+    assert all(image.exists() for image in samples.images)
+
+    report = fetch(plan_fetch("ham10000", root, parts=["isic2018"], **options), QUICK)
+    assert report.unpacked == {"ISIC2018_Task3_Test_Images": 1}
+    with_test = load_samples(load_catalog().benchmark("ham10000@isic2018"), root)
+    assert with_test.ids[with_test.split == "test"].tolist() == ["ISIC_90"]
+    assert all(image.exists() for image in with_test.images)
