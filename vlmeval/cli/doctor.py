@@ -16,8 +16,8 @@ from vlmeval.cli.options import Json
 
 LIBRARIES = ("torch", "torchvision", "open_clip", "transformers", "datasets", "sklearn", "pandas", "altair")
 CLASH = (
-    "Another package also installs the import name `vlmeval` (VLMEvalKit, a toolkit for generative models). Install one "
-    "of the two in a virtual environment of its own: python3 -m venv .venv && .venv/bin/pip install vlmeval"
+    "Another package also installs the import name `vlmeval` (VLMEvalKit, a toolkit for generative models). Install "
+    "one of the two in a virtual environment of its own: python3 -m venv .venv && .venv/bin/pip install vlmeval"
 )
 
 

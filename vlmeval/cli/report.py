@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 @console.guarded
 def report(
     run: Annotated[list[Path], typer.Argument(help="Run folders (or their run.json).")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write; default: in the run folder.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", help="Default: the run folder's report.html.")] = None,
     json_output: Json = False,
 ) -> None:  # fmt: skip
     """Render report.html anew; with --json print what it shows as data instead of writing anything."""

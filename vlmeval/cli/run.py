@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ from vlmeval.errors import UnknownNameError, UsageError, VlmevalError
 
 if TYPE_CHECKING:
     from vlmeval.evaluate import Outcome
-    from vlmeval.records import Plan
+    from vlmeval.records import Plan, Predictions, RunRecord
 
 EXAMPLE = """
 Examples:
@@ -140,9 +141,7 @@ def run_all(
 ) -> None:
     """Carry out the plans in turn; one that fails does not keep the others from running, its code is the exit code."""
     from vlmeval.catalog import load_catalog
-    from vlmeval.evaluate import Where
-    from vlmeval.evaluate import run as evaluate
-    from vlmeval.report import report_html
+    from vlmeval.evaluate import Where, evaluate
 
     catalog = load_catalog(data_roots)
     where = Where(*folders)
@@ -165,6 +164,13 @@ def run_all(
         console.print_json({"runs": done, "errors": [error.as_dict() for error in failed]})
     if failed:
         raise typer.Exit(failed[0].exit_code)
+
+
+def report_html(record: RunRecord, predictions: Sequence[Predictions]) -> str:
+    """Return the report of a run as one HTML page."""
+    from vlmeval.report import build_view, render
+
+    return render(build_view(record, predictions))
 
 
 def described(outcome: Outcome) -> dict[str, Any]:
@@ -197,9 +203,9 @@ def show(outcome: Outcome) -> None:
     for badge in record.badges:
         out.print(f"[bold yellow]{badge.kind}[/] {escape(badge.text)}")
     rows = [
-        (row.metric, row.group or "all", row.group_level or "", _value(row.value), _interval(row.low, row.high), row.n_units)
-        for row in record.headline_rows()
-    ]  # fmt: skip
+        (r.metric, r.group or "all", r.group_level or "", _value(r.value), _interval(r.low, r.high), r.n_units)
+        for r in record.headline_rows()
+    ]
     console.table(None, ["metric", "group", "level", "value", "95 % interval", record.benchmark.unit.name + "s"], rows)
     out.print(f"report: {escape(str(described(outcome)['report']))}")
 

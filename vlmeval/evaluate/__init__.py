@@ -3,6 +3,6 @@
 score.py takes the same way from the middle on, for predictions that somebody else made.
 """
 
-from vlmeval.evaluate.run import Outcome, Where, run
+from vlmeval.evaluate.run import Outcome, Where, evaluate
 
-__all__ = ["Outcome", "Where", "run"]
+__all__ = ["Outcome", "Where", "evaluate"]

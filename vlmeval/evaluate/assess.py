@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from vlmeval.methods import Scored
+from vlmeval.progress import Progress, silent
 from vlmeval.records import (
     Badge,
     Benchmark,
@@ -18,13 +19,14 @@ from vlmeval.records import (
     Decision,
     Finding,
     MethodUsed,
+    MetricRow,
     ModelCard,
     Plan,
     Predictions,
     Samples,
     digest_of,
 )
-from vlmeval.stats import choose_thresholds
+from vlmeval.stats import Resamples, choose_thresholds, summarise
 
 SPLITS = ("train", "val", "test")
 
@@ -116,6 +118,22 @@ def badges(benchmark: Benchmark, card: ModelCard | None, plan: Plan, unreadable:
     if unreadable:
         found.append(Badge(kind="partial", text=f"{unreadable} pictures could not be read and are left out."))
     return tuple(found)
+
+
+def metric_rows(
+    predictions: Sequence[Predictions], plan: Plan, benchmark: Benchmark, progress: Progress = silent
+) -> list[MetricRow]:
+    """Return all metric rows; the first method is detailed by group, the others overall and by class.
+
+    One set of resamples serves them all, so that differences between methods are paired.
+    """
+    resamples = Resamples.draw(np.concatenate([one.units for one in predictions]), plan.draws, plan.seed)
+    rows: list[MetricRow] = []
+    for done, one in enumerate(predictions):
+        progress("statistics", done, len(predictions))
+        rows += summarise(one, benchmark, resamples, groups=one.method == predictions[0].method)
+    progress("statistics", len(predictions), len(predictions))
+    return rows
 
 
 def truncation_finding(prompts: Sequence[str]) -> list[Finding]:

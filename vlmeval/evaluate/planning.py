@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from vlmeval.catalog import Catalog, expand_prompts
-from vlmeval.encoders import ModelHandle
+from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.environment import own_version
 from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError
 from vlmeval.records import Benchmark, Plan, PromptsUsed, Samples, digest_of
@@ -48,9 +48,12 @@ def run_digest(
     prompts: Sequence[PromptsUsed],
     handle: ModelHandle,
     samples: Samples,
-    pictures: Mapping[str, str],
+    pictures: Sequence[bytes | str],
 ) -> str:
-    """Return the identity of a run: everything its numbers depend on, and vlmeval's version."""
+    """Return the identity of a run: everything its numbers depend on, and vlmeval's version.
+
+    ``pictures`` are the content hashes of the samples' pictures (or why there is none), by row.
+    """
     return digest_of(
         {
             "plan": plan.model_dump(mode="json"),
@@ -58,7 +61,7 @@ def run_digest(
             "prompts": [p.content_digest for p in prompts],
             "model": [handle.key, handle.text_key],
             "samples": samples.digest,
-            "pictures": digest_of(sorted(pictures.items())),
+            "pictures": digest_of([p if isinstance(p, str) else p.hex() for p in pictures]),
             "vlmeval": own_version(),
         }
     )

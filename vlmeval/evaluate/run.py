@@ -20,14 +20,15 @@ from vlmeval import store
 from vlmeval.catalog import Catalog
 from vlmeval.data import load_samples
 from vlmeval.data.audit import audit, refuse_leaks
-from vlmeval.embed import Cache, Embedded, EmbedOptions, embed, hash_pictures
-from vlmeval.encoders import ModelHandle, resolve
+from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
+from vlmeval.embed.hashing import content_hashes
+from vlmeval.encoders.protocol import ModelHandle
+from vlmeval.encoders.resolve import resolve
 from vlmeval.environment import environment
 from vlmeval.evaluate import assess, planning
 from vlmeval.evaluate.zeroshot import zero_shot_predictions
 from vlmeval.progress import Progress, silent
-from vlmeval.records import MetricRow, ModelUsed, Plan, Predictions, RunRecord, Samples
-from vlmeval.stats import Resamples, summarise
+from vlmeval.records import ModelUsed, Plan, Predictions, RunRecord
 
 Render = Callable[[RunRecord, Sequence[Predictions]], str]
 
@@ -61,7 +62,7 @@ class _Stopwatch:
         self._last = now
 
 
-def run(
+def evaluate(
     plan: Plan,
     catalog: Catalog,
     where: Where,
@@ -86,7 +87,7 @@ def run(
     refuse_leaks(audit(samples), benchmark)
     planning.check_pictures(samples, handle, plan)
     cache = Cache(where.cache)
-    pictures = hash_pictures(samples, cache, progress)
+    pictures = content_hashes(samples.images, cache.memo_folder, progress)
     watch.lap("read data")
 
     digest = planning.run_digest(plan, prompts, handle, samples, pictures)
@@ -105,7 +106,7 @@ def run(
 
     predictions, methods = zero_shot_predictions(plan, samples, embedded, prompts)
     watch.lap("score")
-    rows = metric_rows(predictions, plan, samples, progress)
+    rows = assess.metric_rows(predictions, plan, benchmark, progress)
     watch.lap("statistics")
     record = RunRecord(
         digest=digest,
@@ -125,22 +126,6 @@ def run(
     )
     store.write_run(folder, record, predictions, render(record, predictions))
     return Outcome(record, folder, found=False)
-
-
-def metric_rows(
-    predictions: Sequence[Predictions], plan: Plan, samples: Samples, progress: Progress = silent
-) -> list[MetricRow]:
-    """Return all metric rows; the first method is detailed by group, the others overall and by class.
-
-    One set of resamples serves them all, so that differences between methods are paired.
-    """
-    resamples = Resamples.draw(samples.in_split(plan.split).units, plan.draws, plan.seed)
-    rows: list[MetricRow] = []
-    for done, one in enumerate(predictions):
-        progress("statistics", done, len(predictions))
-        rows += summarise(one, samples.benchmark, resamples, groups=one.method == predictions[0].method)
-    progress("statistics", len(predictions), len(predictions))
-    return rows
 
 
 def _model_used(handle: ModelHandle, embedded: Embedded) -> ModelUsed:
