@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from vlmeval.data import load_samples
+from vlmeval.data.audit import audit
 from vlmeval.data.describe import describe
 from vlmeval.records import Benchmark
 
@@ -151,3 +153,16 @@ def test_ham10000_counts(described: Describe, real_data: Path) -> None:
 def test_all_ham10000_pictures_are_found(cards: Cards, real_data: Path) -> None:
     samples = load_samples(cards("ham10000"), real_data / "ham10000")
     assert all(image.exists() for image in samples.images)
+
+
+def test_identical_ham10000_pictures_are_within_a_lesion(cards: Cards, real_data: Path) -> None:
+    samples = load_samples(cards("ham10000"), real_data / "ham10000")
+    hashes = {
+        name: hashlib.sha256(image.read_bytes()).hexdigest()
+        for name, image in zip(samples.ids.tolist(), samples.images, strict=True)
+    }
+    assert len(set(hashes.values())) == 10_013
+    findings = {finding.code: finding.count for finding in audit(samples, hashes)}
+    assert findings["repeated-content"] == 2
+    assert "content-in-splits" not in findings
+    assert "content-labels-differ" not in findings

@@ -275,6 +275,14 @@ def test_cases_and_labels_must_pair_up(cards: Cards, scin_folder: Folder, make: 
         read(cards("scin"), scin_folder([make.case("1"), make.case("1")], [make.label("1")]))
 
 
+def test_labels_of_cases_that_are_not_there_are_counted(
+    cards: Cards, scin_folder: Folder, make: SimpleNamespace
+) -> None:
+    raw = read(cards("scin"), scin_folder([make.case("1")], [make.label("2"), make.label("1")]))
+    assert raw.units.tolist() == ["1"]
+    assert raw.account["rows of labels without a case"] == 1
+
+
 def test_an_unforeseen_group_value_is_an_error_not_a_gap(
     cards: Cards, scin_folder: Folder, make: SimpleNamespace
 ) -> None:

@@ -32,6 +32,7 @@ __all__ = ["ScinOptions", "raters", "read"]
 GRADED_YES: Final = "DEFAULT_YES_IMAGE_QUALITY_SUFFICIENT"
 ACCOUNT: Final = (
     "cases read",
+    "rows of labels without a case",
     "cases dropped for quality",
     "cases dropped without a label",
     "cases kept",
@@ -95,6 +96,8 @@ def read(benchmark: Benchmark, root: Path) -> RawTable:
     index = ClassIndex.of(benchmark)
     pictures = _PictureFolder(root)
     rows = _Rows(account=Counter({"cases read": len(cases)}))
+    if len(labels) > len(cases):
+        rows.account["rows of labels without a case"] = len(labels) - len(cases)
     for row, case in enumerate(cases["case_id"]):
         said = case_labels(labels, label_row[row])
         if not _good_enough(options, labels[GRADED][label_row[row]], said):
