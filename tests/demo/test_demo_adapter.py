@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from vlmeval.data import load_samples
-from vlmeval.data.demo import MARKER, draw_into, planned_cases, read
+from vlmeval.data.demo import MARKER, prepare, planned_cases, read
 from vlmeval.data.demo_drawing import MORPHOLOGIES, draw
 from vlmeval.data.describe import describe
 from vlmeval.errors import CatalogError, DataError
@@ -34,9 +34,9 @@ def test_what_is_read_is_what_was_drawn(small_card: Benchmark, tmp_path: Path) -
 
 
 def test_second_reading_draws_nothing(small_card: Benchmark, tmp_path: Path) -> None:
-    draw_into(small_card, tmp_path)
+    prepare(small_card, tmp_path)
     before = _times(tmp_path)
-    read(small_card, tmp_path, progress=_never)
+    load_samples(small_card, tmp_path, progress=_never)
     assert _times(tmp_path) == before
 
 
@@ -50,13 +50,19 @@ def test_a_missing_picture_is_drawn_again_and_only_it(small_card: Benchmark, tmp
     assert kept.stat().st_mtime_ns == before
 
 
+def test_drawing_tells_how_far_it_is(small_card: Benchmark, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    samples = load_samples(small_card, tmp_path, lambda *told_now: told.append(told_now))
+    assert told == [("draw", done, len(samples)) for done in range(len(samples) + 1)]
+
+
 def test_an_interrupted_drawing_is_not_taken_for_a_whole_one(small_card: Benchmark, tmp_path: Path) -> None:
     def interrupt(stage: str, done: int, total: int | None) -> None:
         if done == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        draw_into(small_card, tmp_path, interrupt)
+        prepare(small_card, tmp_path, interrupt)
     assert not (tmp_path / MARKER).exists()
     assert all(ref.exists() for ref in read(small_card, tmp_path).images)
 

@@ -13,6 +13,7 @@ from typing import Final, Protocol, cast
 
 from vlmeval.data.raw import RawTable
 from vlmeval.errors import UnknownNameError
+from vlmeval.progress import Progress, silent
 from vlmeval.records import Benchmark, Samples
 from vlmeval.resources import data_home
 
@@ -50,7 +51,17 @@ def read_raw(benchmark: Benchmark, root: Path | None = None) -> RawTable:
     return adapter(benchmark.data.adapter).read(benchmark, data_root(benchmark, root))
 
 
-def load_samples(benchmark: Benchmark, root: Path | None = None) -> Samples:
+def prepare(benchmark: Benchmark, root: Path | None = None, progress: Progress = silent) -> None:
+    """Let an adapter that makes its own data (the demonstration's) make it; nothing to do for the others.
+
+    `load_samples` does this too. Raises DataError when the folder cannot be written.
+    """
+    make = getattr(adapter(benchmark.data.adapter), "prepare", None)
+    if make is not None:
+        make(benchmark, data_root(benchmark, root), progress)
+
+
+def load_samples(benchmark: Benchmark, root: Path | None = None, progress: Progress = silent) -> Samples:
     """Read a benchmark's samples.
 
     Parameters
@@ -59,6 +70,8 @@ def load_samples(benchmark: Benchmark, root: Path | None = None) -> Samples:
         The card.
     root
         The folder that holds this data set (for SCIN the one with ``dataset/`` in it); None for the user's data home.
+    progress
+        Told of anything that takes long: the demonstration's pictures being drawn.
 
     Returns
     -------
@@ -74,4 +87,5 @@ def load_samples(benchmark: Benchmark, root: Path | None = None) -> Samples:
     """
     from vlmeval.data.assemble import assemble
 
+    prepare(benchmark, root, progress)
     return assemble(benchmark, read_raw(benchmark, root))

@@ -48,7 +48,7 @@ class DemoOptions(Record):
     repeat_one_photo: bool = True
 
 
-def read(benchmark: Benchmark, root: Path, progress: Progress = silent) -> RawTable:
+def read(benchmark: Benchmark, root: Path) -> RawTable:
     """Read the demonstration's rows from ``root``, after drawing there what is not drawn yet.
 
     Raises
@@ -58,7 +58,7 @@ def read(benchmark: Benchmark, root: Path, progress: Progress = silent) -> RawTa
     DataError
         When the folder holds something else or cannot be written.
     """
-    draw_into(benchmark, root, progress)
+    prepare(benchmark, root)
     table = read_table(root / TABLE, ("case_id", "morphology", "photos"))
     rows = [(case, photo) for case in range(len(table)) for photo in range(int(table["photos"][case]))]
     cases = np.array([case for case, _ in rows], dtype=np.intp)
@@ -75,7 +75,7 @@ def read(benchmark: Benchmark, root: Path, progress: Progress = silent) -> RawTa
     )
 
 
-def draw_into(benchmark: Benchmark, root: Path, progress: Progress = silent) -> None:
+def prepare(benchmark: Benchmark, root: Path, progress: Progress = silent) -> None:
     """Make ``root`` hold the drawing that the card asks for; does nothing when it is all there.
 
     Raises

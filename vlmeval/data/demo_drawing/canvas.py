@@ -50,11 +50,13 @@ class Canvas:
         A stain works on what the skin reflects. On dark skin, which reflects little, the same redness changes the
         picture less: that is the demonstration's built-in difference between skin tones.
         """
-        self.rgb *= 1 - mask[..., None] * (np.asarray(absorbed) * strength)
+        box = _box(mask)
+        self.rgb[box] *= 1 - mask[box][..., None] * (np.asarray(absorbed) * strength)
 
     def paint(self, mask: Array, colour: Sequence[float], opacity: float = 1.0) -> None:
         """Cover the skin with an opaque colour where ``mask`` is 1."""
-        self.rgb += (mask * opacity)[..., None] * (np.asarray(colour) - self.rgb)
+        box = _box(mask)
+        self.rgb[box] += (mask[box] * opacity)[..., None] * (np.asarray(colour) - self.rgb[box])
 
     def blush(self, mask: Array, colour: Sequence[float], opacity: float = 1.0) -> None:
         """Cover the skin with a colour seen through skin: half as light as the colour where the skin is black."""
@@ -68,3 +70,12 @@ class Canvas:
     def shine(self, mask: Array) -> None:
         """Make a surface glossy."""
         self.gloss = np.maximum(self.gloss, mask)
+
+
+def _box(mask: Array) -> tuple[slice, slice]:
+    """Return the rows and columns that hold all of the mask: most marks are small, and the rest need no work."""
+    drawn = mask > 0
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    if len(rows) == 0:
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -26,7 +26,7 @@ class Chance:
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
         """Return one number in [low, high)."""
-        return low + (high - low) * float(self.array(1)[0])
+        return low + (high - low) * ((int(self._bits.random_raw()) >> 11) * 2.0**-53)
 
     def array(self, *shape: int) -> Array:
         """Return numbers in [0, 1) of that shape."""

@@ -12,13 +12,14 @@ import numpy as np
 
 from vlmeval.data.demo_drawing.chance import Array, Chance
 
-LATTICE = 64  # noise repeats after so many cells, which no eye notices
+LATTICE = 64  # noise repeats after so many cells, which no eye notices; a power of two
+WRAP = LATTICE - 1  # n & WRAP is n modulo LATTICE, also below zero, and several times faster
 
 
 def grid(size: int) -> tuple[Array, Array]:
-    """Return x and y, each [size, size], of pixel centres in a frame from -1 to 1."""
+    """Return x [1, size] and y [size, 1] of pixel centres in a frame from -1 to 1; numpy spreads them as needed."""
     axis = (np.arange(size, dtype=np.float64) * 2 + 1) / size - 1
-    return np.broadcast_to(axis, (size, size)), np.broadcast_to(axis[:, None], (size, size))
+    return axis[None, :], axis[:, None]
 
 
 def smooth(low: float, high: float, value: Array) -> Array:
@@ -46,7 +47,7 @@ class Noise:
         s, t = x - column, y - row
         s *= s * (3 - 2 * s)
         t *= t * (3 - 2 * t)
-        cell = (row.astype(np.int64) % LATTICE) * (LATTICE + 1) + column.astype(np.int64) % LATTICE
+        cell = (row.astype(np.int64) & WRAP) * (LATTICE + 1) + (column.astype(np.int64) & WRAP)
         corners = [self._table.take(cell + step) for step in (0, 1, LATTICE + 1, LATTICE + 2)]
         upper = corners[0] + (corners[1] - corners[0]) * s
         lower = corners[2] + (corners[3] - corners[2]) * s
@@ -54,7 +55,7 @@ class Noise:
 
     def rough(self, x: Array, y: Array, octaves: int = 3) -> Array:
         """Return the sum of ``octaves`` noises, each twice as fine and half as strong, scaled to [0, 1]."""
-        total, weight, reach = np.zeros_like(x), 1.0, 0.0
+        total, weight, reach = np.zeros(()), 1.0, 0.0
         for octave in range(octaves):
             step = 2.0**octave
             total = total + weight * self(x * step + 17.3 * octave, y * step + 5.9 * octave)
