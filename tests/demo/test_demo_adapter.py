@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from vlmeval.data import load_samples
-from vlmeval.data.demo import MARKER, prepare, planned_cases, read
+from vlmeval.data.demo import MARKER, planned_cases, prepare, read
 from vlmeval.data.demo_drawing import MORPHOLOGIES, draw
 from vlmeval.data.describe import describe
 from vlmeval.errors import CatalogError, DataError
