@@ -250,6 +250,7 @@ def test_lasting_troubles_are_told_and_leave_no_file(
     assert not (tmp_path / "data/bad").exists()
     assert site.counts["/bad"] == requests
     assert report.as_dict()["complete"] is False
+    assert "ask for it" in str(report.as_dict()["hint"])
 
 
 def test_no_network_is_a_failure_with_a_reason(plan_for: Any, site: Any, tmp_path: Path) -> None:
@@ -306,10 +307,10 @@ def test_a_full_disk_is_noticed_before_the_first_byte(plan_for: Any, site: Any) 
 # --- archives ---------------------------------------------------------------------------------------------------
 
 
-def zipped(members: dict[str, bytes]) -> bytes:
+def zipped(members: dict[str, bytes], how: int = zipfile.ZIP_STORED, again: dict[str, bytes] | None = None) -> bytes:
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, data in members.items():
+    with zipfile.ZipFile(stream, "w", how) as archive:
+        for name, data in [*members.items(), *(again or {}).items()]:
             archive.writestr(name, data)
     return stream.getvalue()
 
@@ -354,7 +355,12 @@ def test_links_and_damaged_members_are_refused(plan_for: Any, site: Any, tmp_pat
         archive.writestr(link, "/etc/passwd")
     damaged = bytearray(zipped({"1.jpg": b"A" * 1000}))
     damaged[200] ^= 1
-    for data, reason in ((stream.getvalue(), "symbolic link"), (bytes(damaged), "unpacked"), (b"no zip", "unpacked")):
+    packed = bytearray(zipped({"1.jpg": noise(0, 500) * 4}, zipfile.ZIP_DEFLATED))
+    packed[100:140] = b"\xff" * 40
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        twice = zipped({"1.jpg": b"1"}, again={"1.jpg": b"2"})
+    cases = [(stream.getvalue(), "symbolic link"), (b"no zip", "unpacked"), (twice, "unpacked")]
+    for data, reason in [*cases, (bytes(damaged), "unpacked"), (bytes(packed), "unpacked")]:
         site.files["/p.zip"] = data
         (tmp_path / "data/p.zip").unlink(missing_ok=True)
         with pytest.raises(DataError, match=reason):

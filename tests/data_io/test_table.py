@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from vlmeval.catalog import load_catalog
@@ -167,6 +169,28 @@ def test_lists_in_parquet_are_several_labels(clinic: Path) -> None:
     assert raw.labels.tolist() == [[1, 0, 1], [0, 0, 0]]
     assert raw.units.tolist() == ["7", "8"]
     assert raw.columns["age"].tolist() == ["1", "2.5"]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=12))
+def test_three_ways_to_write_labels_mean_the_same(clinic: Path, matrix: list[tuple[bool, bool, bool]]) -> None:
+    names = ["melanoma in situ", "naevus", "BCC"]
+    lists = [[name for name, yes in zip(names, row, strict=True) if yes] for row in matrix]
+    frame = pd.DataFrame({"file": [f"{i}" for i in range(len(matrix))], "patient": "p", "fst": 1, "age": 1})
+    frame["diagnosis"] = pd.Series(lists, dtype=object)
+    frame[["m", "n", "b"]] = matrix
+    frame.to_parquet(clinic / "data/t.parquet")
+    frame["diagnosis"] = ["|".join(row) for row in lists]
+    frame.to_csv(clinic / "data/t.csv", index=False)
+    one_hot = {"mel": "m", "nv": "n", "bcc": "b"}
+    for options in (
+        {"table": "t.parquet"},
+        {"table": "t.csv", "separator": "|"},
+        {"table": "t.csv", "label": None, "one_hot": one_hot},
+        {"table": "t.parquet", "label": None, "one_hot": one_hot},
+    ):
+        raw = read_raw(as_multi_label(card(clinic, **options)), clinic / "data")
+        assert raw.labels.tolist() == [list(row) for row in matrix]
 
 
 def test_rows_of_other_classes_can_be_left_out(clinic: Path) -> None:

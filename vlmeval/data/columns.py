@@ -101,7 +101,7 @@ def rows_to_raw(
     names = dict.fromkeys(g.column for g in benchmark.available_groups if g.column)
     return RawTable(
         ids=np.array(ids, dtype=np.str_)[rows],
-        images=tuple(images[i] for i in rows),
+        images=tuple(images[i] for i in rows.tolist()),
         units=kept_units,
         labels=labels[rows],
         columns={name: np.array(table[name], dtype=np.str_)[rows] for name in names},
@@ -225,8 +225,8 @@ def _split(benchmark: Benchmark, table: TextTable, options: ColumnOptions) -> np
             expected="a column of the table",
             found="nothing",
         )
-    named: dict[str, tuple[str, ...]] = {**SPLIT_VALUES, **options.split_values}
-    meaning = {value: split for split, values in named.items() for value in values}
+    own = {str(split): values for split, values in options.split_values.items()}
+    meaning = {value: split for split, values in {**SPLIT_VALUES, **own}.items() for value in values}
     column = benchmark.protocol.column
     for row, value in enumerate(table[column]):
         if value.strip() not in meaning:

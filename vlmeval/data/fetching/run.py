@@ -46,6 +46,8 @@ class FetchReport:
         Bytes fetched or continued from.
     seconds
         How long it took.
+    manual
+        How to get by hand what failed.
     """
 
     destination: Path
@@ -56,6 +58,7 @@ class FetchReport:
     unpacked: dict[str, int] = field(default_factory=dict)
     bytes: int = 0
     seconds: float = 0.0
+    manual: str = ""
 
     @property
     def complete(self) -> bool:
@@ -74,6 +77,7 @@ class FetchReport:
             "unpacked": dict(self.unpacked),
             "bytes": self.bytes,
             "seconds": round(self.seconds, 2),
+            "hint": None if self.complete else f"call it again to go on from here, or {self.manual}",
         }
 
 
@@ -139,7 +143,7 @@ class _Run:
     def __init__(self, plan: FetchPlan, options: FetchOptions, progress: Progress, keep_archives: bool) -> None:
         self.plan, self.options, self.progress, self.keep_archives = plan, options, progress, keep_archives
         self.shared = Shared(options.workers)
-        self.report = FetchReport(plan.destination, skipped=dict(plan.skipped))
+        self.report = FetchReport(plan.destination, skipped=dict(plan.skipped), manual=plan.source.manual)
 
     def run(self) -> FetchReport:
         with self.shared.session:

@@ -10,6 +10,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -28,14 +29,16 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> int:
     Raises
     ------
     DataError
-        No zip archive, damaged, encrypted, a member that leads out of the folder or is a link, or too large.
+        No zip archive, damaged, encrypted, a member that leads out of the folder, is a link or comes twice, too large,
+        or no room on the disk.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     workplace = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".unpacking"))
     try:
         count = _extract_all(archive, workplace, max_bytes)
         _only_folder(workplace).rename(folder)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        # OSError: the disk is full, or the archive has two members of one name.
         hint = "delete the archive and fetch it again"
         raise DataError("the archive cannot be unpacked", file=archive, found=str(error), hint=hint) from error
     finally:
