@@ -89,6 +89,12 @@ def test_scin_by_case_is_clean_and_counts_tones(described: Describe) -> None:
     assert stats["groups"]["monk-us"]["7-10"]["units"] == 110
 
 
+@pytest.mark.parametrize("name", ["scin", "scin-broad"])
+def test_every_condition_has_its_fifth_in_test(name: str, described: Describe) -> None:
+    for counts in described(name)["classes"].values():
+        assert abs(counts["splits"]["test"]["units"] - 0.2 * counts["units"]) <= 2
+
+
 def test_pictures_shared_between_cases_stay_in_one_split(cards: Cards, real_data: Path) -> None:
     samples = load_samples(cards("scin"), real_data / "scin")
     first: dict[str, str] = {}

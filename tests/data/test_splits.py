@@ -81,6 +81,25 @@ def test_a_split_is_the_same_for_ever() -> None:
     assert "".join(name[1] for name in split.tolist()) == "earearrarrrr"
 
 
+def test_a_multi_label_split_is_the_same_for_ever() -> None:
+    units = np.array([f"u{k}" for k in range(12)])
+    labels = np.array([[k % 2 == 0, k % 3 == 0] for k in range(12)])
+    split = split_units(units, labels, Protocol(by="unit", seed=1), single_label=False)
+    assert "".join(name[1] for name in split.tolist()) == "rreearrararr"
+
+
+def test_stratification_halves_the_imbalance_of_chance() -> None:
+    rng = np.random.default_rng(5)
+    labels = rng.random((600, 12)) < np.linspace(0.02, 0.4, 12)
+    units = np.array([f"u{k}" for k in range(600)])
+
+    def imbalance(stratify: bool) -> float:
+        split = split_units(units, labels, Protocol(by="unit", seed=5, stratify=stratify), single_label=False)
+        return float(np.abs(labels[split == "test"].sum(axis=0) - 0.2 * labels.sum(axis=0)).sum())
+
+    assert imbalance(True) < imbalance(False) / 2
+
+
 @pytest.mark.parametrize("single", [True, False])
 def test_a_part_with_no_share_gets_nothing(single: bool) -> None:
     units, labels = random_data(3, single)

@@ -74,7 +74,8 @@ class ClassIndex:
             merged[key] = round(merged.get(key, 0.0) + weight, 6)
         best = max(merged.values(), default=0.0)
         tied = [key for key, weight in merged.items() if weight == best]
-        return sorted(tied, key=lambda key: (isinstance(key, str), str(key) if isinstance(key, str) else f"{key:06d}"))
+        classes = sorted(key for key in tied if isinstance(key, int))
+        return [*classes, *sorted(key for key in tied if isinstance(key, str))]
 
 
 def case_labels(table: TextTable, row: int) -> CaseLabels:
