@@ -54,7 +54,8 @@ def estimates_of(metric: Metric, table: Table, cell: Cell, sums: Sums) -> list[E
     values = np.full(shape, np.nan) if missing else metric.formula(sums)
     if metric.scope == "overall":
         return [_overall(metric, cell, values, missing)]
-    by_class = [_of_class(metric, table, cell, values, k, missing) for k in range(shape[1])]
+    names = table.benchmark.class_ids
+    by_class = [_of_class(metric, names[k], cell, values, k, missing) for k in range(shape[1])]
     return by_class + [average(metric, name, cell, sums, values, missing=missing) for name in metric.averages]
 
 
@@ -100,7 +101,7 @@ def _countable(metric: Metric, cell: Cell) -> Bools:
     return cell.supported if metric.counted == "positives" else np.ones(len(cell.positives), dtype=bool)
 
 
-def _of_class(metric: Metric, table: Table, cell: Cell, values: Floats, k: int, missing: str | None) -> Estimate:
+def _of_class(metric: Metric, name: str, cell: Cell, values: Floats, k: int, missing: str | None) -> Estimate:
     by_positives = metric.counted == "positives"
     estimate = Estimate(
         metric.id,
@@ -109,7 +110,7 @@ def _of_class(metric: Metric, table: Table, cell: Cell, values: Floats, k: int, 
         cell.n,
         cell.n_units,
         n_positive=int(cell.positives[k]),
-        class_id=table.benchmark.class_ids[k],
+        class_id=name,
         greyed=bool((cell.scarcest[k] if by_positives else cell.n_units) < GREY_BELOW),
     )
     return _shown(cell, estimate, missing or cell.why_suppressed(k if by_positives else None))
@@ -150,12 +151,12 @@ def rows_of(estimates: Sequence[Estimate], table: Table) -> list[MetricRow]:
     Draws in which the metric is undefined are left out and their share is stored; with more than 5 % of them (or a
     suppressed value) there is no interval.
     """
-    draws = np.array([e.draws[1:] for e in estimates]).reshape(len(estimates), -1)
-    low, high, undefined = intervals(draws)
-    return [
-        _row(e, table, *(None if np.isnan(x) else float(x) for x in (low[i], high[i], undefined[i])))
-        for i, e in enumerate(estimates)
-    ]
+    shown = [i for i, e in enumerate(estimates) if e.reason is None]
+    found = np.full((3, len(estimates)), np.nan)
+    if shown:
+        found[:, shown] = intervals(np.array([estimates[i].draws[1:] for i in shown]))
+    facts = [[None if np.isnan(x) else float(x) for x in column] for column in found.T]
+    return [_row(e, table, *facts[i]) for i, e in enumerate(estimates)]
 
 
 def intervals(draws: Floats) -> tuple[Floats, Floats, Floats]:
@@ -184,13 +185,13 @@ def _row(e: Estimate, table: Table, low: float | None, high: float | None, undef
         group=e.group,
         group_level=e.level,
         value=float(e.draws[0]) if shown else None,
-        low=low if shown else None,
-        high=high if shown else None,
+        low=low,
+        high=high,
         n=e.n,
         n_units=e.n_units,
         n_positive=e.n_positive,
         greyed=e.greyed and shown,
         reason=e.reason,
         n_classes=e.n_classes,
-        undefined_draws=undefined if shown else None,
+        undefined_draws=undefined,
     )
