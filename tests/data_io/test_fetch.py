@@ -528,7 +528,7 @@ def test_dataverse_with_a_replaced_or_removed_file_stops_before_downloading(
 
 
 def test_ham_description_fits_a_dataverse_with_its_names(site: Any, fileserver: ModuleType, tmp_path: Path) -> None:
-    """The ISIC 2018 files have no numbers in the description: they must be found by name."""
+    """The listing's numbers win over those of the description: files are found by name."""
     truth = b"image,MEL\nISIC_1,1.0\n"
     site.files[DATAVERSE] = fileserver.dataverse_listing({"ISIC2018_Task3_Test_GroundTruth.tab": (5, truth, True)})
     site.files["/api/access/datafile/5"] = truth
