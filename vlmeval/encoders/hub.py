@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vlmeval.atomic import write_text
 from vlmeval.errors import ModelUnavailableError
 
 _TIMEOUT = 10.0
@@ -54,24 +55,35 @@ class HubRepo:
         reference = _repo_cache(self.repo) / "refs" / (self.revision or "main")
         return reference.read_text("utf-8").strip() if reference.is_file() else None
 
-    def fetch(self, weights: Sequence[str]) -> Path:
+    def fetch(self, weights: Sequence[str], commit: str | None = None) -> Path:
         """Return a local folder with the repository's configs and its preferred weights, downloading what is absent.
 
         Parameters
         ----------
         weights
             File name patterns in order of preference; the first that the repository has is taken. Empty: configs only.
+        commit
+            The commit that ``revision`` is known to mean.
         """
-        commit = self.local_commit()
-        if commit is not None:
-            folder = _repo_cache(self.repo) / "snapshots" / commit
+        known = commit or self.local_commit()
+        if known is not None:
+            folder = _repo_cache(self.repo) / "snapshots" / known
             if is_complete(folder, weights):
                 return folder
-        commit, names = _ask_hub(self)
+        pinned = HubRepo(self.repo, known or self.revision, self.gated, self.alias)
+        found, names = _ask_hub(pinned)
         wanted = _wanted(names, weights, self)
         # Weights last: where they are whole, the small files are there too, whenever a download was cut off.
-        folder = _download(self, commit, CONFIG_FILES)
-        return _download(self, commit, wanted) if wanted else folder
+        folder = _download(self, found, CONFIG_FILES)
+        if wanted:
+            folder = _download(self, found, wanted)
+        self._remember(found)
+        return folder
+
+    def _remember(self, commit: str) -> None:
+        """Note what a branch or tag meant, as the hub client does: the next run need not ask."""
+        if not (self.revision and _COMMIT.match(self.revision)):
+            write_text(_repo_cache(self.repo) / "refs" / (self.revision or "main"), commit)
 
 
 def is_complete(folder: Path, weights: Sequence[str]) -> bool:

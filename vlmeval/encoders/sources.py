@@ -85,8 +85,7 @@ class HubSource:
 
     def fetch(self) -> Path:
         """Return the snapshot folder, downloading what is absent."""
-        pinned = HubRepo(self.repo.repo, self._commit, self.repo.gated, self.repo.alias)
-        return pinned.fetch(self.weights)
+        return self.repo.fetch(self.weights, self._commit)
 
 
 @dataclass(frozen=True)
