@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from vlmeval.cli import cache, data, demo, doctor, lists, prompts, report, run, score
+from vlmeval.cli import cache, data, demo, doctor, lists, prompts, report, run, schema, score
 
 app = typer.Typer(
     name="vlmeval",
@@ -50,6 +50,7 @@ data.register(app)
 lists.register(app)
 cache.register(app)
 doctor.register(app)
+schema.register(app)
 
 
 def main() -> None:
