@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_model import DIM, DiesOnRed, FakeEncoder, FakeHandle, Squash
+from embed_fake_model import DIM, DiesOnRed, FakeEncoder, FakeHandle, Squash
 from PIL import Image
 
 from vlmeval.data.images import decode_rgb
@@ -200,8 +200,8 @@ def test_a_fully_cached_call_imports_no_torch_and_loads_no_model(tmp_path, pictu
         from pathlib import Path
         sys.path.insert(0, sys.argv[1])
         import numpy as np
-        from conftest import samples_of
-        from fake_model import FakeHandle
+        from embed_pictures import samples_of
+        from embed_fake_model import FakeHandle
         from vlmeval.embed import Cache, embed
         handle = FakeHandle()
         got = embed(handle, samples_of(sorted(Path(sys.argv[2]).glob("*.png"))), ["eczema"], Cache(Path(sys.argv[3])))

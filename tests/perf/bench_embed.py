@@ -233,9 +233,7 @@ def show(rows: list[Row], facts: dict[str, str]) -> None:
         table.add_column(column, justify="left" if column == "model" else "right")
     for row in rows:
         speeds = (f"{v:.1f}" for v in (row.end_to_end, row.encoder_only, row.plain_loop))
-        table.add_row(
-            row.model, *(f"{v:.2f}" for v in row.ratios.values()), *speeds, str(row.pictures), str(row.batch)
-        )
+        table.add_row(row.model, *(f"{v:.2f}" for v in row.ratios.values()), *speeds, str(row.pictures), str(row.batch))
     console.print(table)
     for name, text in facts.items():
         console.print(f"{name}: {text}")
