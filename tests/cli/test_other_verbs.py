@@ -121,11 +121,13 @@ def test_the_published_schema_is_fresh(cli: Cli, checkout: Path) -> None:
     assert published.read_text() == cli("schema").out, "run: vlmeval schema > reports/run.schema.json"
 
 
-@pytest.mark.parametrize(
-    "verb",
-    ["demo", "run", "score", "report", "list", "doctor", "schema", "data fetch", "data check", "data describe"]
-    + ["prompts list", "prompts show", "cache info", "cache clear", "cache verify"],
-)
+VERBS = (
+    "demo", "run", "score", "report", "list", "doctor", "schema", "data fetch", "data check", "data describe",
+    "prompts list", "prompts show", "cache info", "cache clear", "cache verify",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_an_example(cli: Cli, verb: str) -> None:
     text = cli(*verb.split(), "--help").out
     assert f"vlmeval {verb}" in text.partition("xample")[2], text

@@ -83,7 +83,7 @@ def evaluate(
     prompts = planning.prompts_used(plan, catalog, benchmark)
     plan = plan.model_copy(update={"prompts": tuple(p.id for p in prompts)})
     handle = resolve(plan.model, catalog)
-    samples = planning.take_units(load_samples(benchmark, where.data), plan.limit)
+    samples = planning.take_units(load_samples(benchmark, where.data, progress), plan.limit)
     refuse_leaks(audit(samples), benchmark)
     planning.check_pictures(samples, handle, plan)
     cache = Cache(where.cache)

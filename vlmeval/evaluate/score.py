@@ -89,7 +89,7 @@ def score(
         samples, rows, unjoined = _own_samples(table, ids, benchmark, scoring.columns), np.arange(len(ids)), 0
         scoring_split = "all"
     else:
-        loaded = load_samples(benchmark, data)
+        loaded = load_samples(benchmark, data, progress)
         refuse_leaks(audit(loaded), benchmark)
         samples, rows, unjoined = _joined(loaded, ids, scoring)
         scoring_split = scoring.split
