@@ -108,12 +108,14 @@ def _tone(tones: list[View]) -> View:
 
 def _tone_source(tone: View) -> View:
     source: View = {"id": tone["id"], "name": tone["name"], "metric": None, "worst": None, "best": None, "gap": None}
-    for metric in tone["metrics"]:
+    # Case mix differs between levels: the comparison over the classes that every level has is the fairer one.
+    for metric in sorted(tone["metrics"], key=lambda m: not m["standardised"]):
         pair = extremes(metric)
         if pair is None:
             continue
         gap = next((g["cell"] for g in metric["gaps"] if g["id"] == "last-first"), None)
-        source |= {"metric": metric["metric"], "worst": pair[0], "best": pair[1]}
+        source |= {"metric": metric["metric"], "standardised": metric["standardised"]}
+        source |= {"worst": pair[0], "best": pair[1]}
         answered = [lv["name"] for lv in metric["levels"] if not lv["missing"] and not lv["other"]]
         source |= {"gap": gap, "first": answered[0], "last": answered[-1]}
         break

@@ -11,6 +11,7 @@ from vlmeval.report.tables import leading_chance
 
 GAPS: Final = {"worst": "Worst level", "max-min": "Largest minus smallest", "last-first": "Last minus first level"}
 TABLE_METRIC: Final = "auroc"
+TINY: Final = 1e-12
 # Case mix differs between levels; these follow their metric once more over the classes that every level has.
 STANDARDISED: Final = {"balanced-accuracy": "sensitivity"}
 
@@ -67,7 +68,7 @@ def _metrics(group: GroupSpec, rows: Rows, headline: MethodUsed, record: RunReco
             views.append(plain)
         common = STANDARDISED.get(leading, leading)
         standardised = _metric(common, "macro-common", group, rows, headline)
-        if standardised is not None:
+        if standardised is not None and not (plain is not None and _same(plain, standardised)):
             views.append(standardised | {"metric": metric_view(common, record.benchmark.task)})
     return views
 
@@ -89,6 +90,20 @@ def _metric(metric: str, averaging: str, group: GroupSpec, rows: Rows, headline:
         "levels": [{**_level(lv), "cell": by[lv.id]} for lv in group.levels],
         "gaps": [{"id": gap, "name": name, "cell": by[gap]} for gap, name in GAPS.items() if by[gap] is not None],
     }
+
+
+def _same(plain: View, standardised: View) -> bool:
+    """Tell whether every answered level has the same value either way: then all have the same classes already."""
+    pairs = [
+        (a["cell"], b["cell"])
+        for a, b in zip(plain["levels"], standardised["levels"], strict=True)
+        if not a["missing"] and a["cell"] and b["cell"]
+    ]
+    return all(_close(a["value"], b["value"]) for a, b in pairs)
+
+
+def _close(a: float | None, b: float | None) -> bool:
+    return a is b if a is None or b is None else abs(a - b) < TINY
 
 
 def _level(level: GroupLevel) -> View:

@@ -22,6 +22,7 @@ def overall_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
         {
             "metric": metric_view(metric, task),
             "averaging": AVERAGING_NAMES[averaging],
+            "weighted": averaging == "weighted",
             "cells": [cell(rows.averaged(m, metric, averaging)) for m in methods],
             "references": references(rows, headline, metric, averaging, task),
         }

@@ -73,6 +73,11 @@ def is_link(address: str | None) -> bool:
     return bool(address) and re.match(r"https?://[^\s]+$", address or "") is not None
 
 
+def lower_first(name: str) -> str:
+    """Return a name as it stands inside a sentence: ``balanced accuracy``, but ``AUROC`` and ``F1`` stay."""
+    return name if name[1:2].isupper() or name[1:2].isdigit() else name[:1].lower() + name[1:]
+
+
 def slug(text: str) -> str:
     """Return an id for an anchor: letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"

@@ -10,8 +10,17 @@ from __future__ import annotations
 from typing import Final
 
 from vlmeval.report.charts.base import CONFIG, Spec
-from vlmeval.report.charts.forest import Item, forest
-from vlmeval.report.charts.squares import bin_counts, confusion, curve, reliability
+from vlmeval.report.charts.forest import ROW_HEIGHT, Item, forest
+from vlmeval.report.charts.squares import (
+    CELL_HEIGHT,
+    COUNTS_HEIGHT,
+    CURVE_HEIGHT,
+    RELIABILITY_HEIGHT,
+    bin_counts,
+    confusion,
+    curve,
+    reliability,
+)
 from vlmeval.report.lookup import View
 
 __all__ = ["CONFIG", "build_charts", "families"]
@@ -19,18 +28,19 @@ CONFUSION_LIMIT: Final = 30
 
 
 def build_charts(view: View) -> dict[str, Spec]:
-    """Return the page's charts by id (what ``data-chart`` names), and under ``families`` the shared specifications."""
+    """Return the page's charts by id (what ``data-chart`` names), each with the height to keep free for it."""
     charts: dict[str, Spec] = {}
     _comparison(view, charts)
     _classes(view, charts)
     for group in [*view["tones"], *view["groups"]]:
         _group(group, charts)
     _curves(view, charts)
-    if view["confusion"] and len(view["confusion"]["names"]) <= CONFUSION_LIMIT:
-        charts["confusion"] = {"spec": confusion(view["confusion"])}
-    if view["reliability"]["bins"]:
-        charts["reliability"] = {"spec": reliability(view["reliability"]["bins"])}
-        charts["reliability-counts"] = {"spec": bin_counts(view["reliability"]["bins"])}
+    matrix, bins = view["confusion"], view["reliability"]["bins"]
+    if matrix and len(matrix["names"]) <= CONFUSION_LIMIT:
+        charts["confusion"] = {"height": CELL_HEIGHT * len(matrix["names"]) + 130, "spec": confusion(matrix)}
+    if bins:
+        charts["reliability"] = {"height": RELIABILITY_HEIGHT, "spec": reliability(bins)}
+        charts["reliability-counts"] = {"height": COUNTS_HEIGHT, "spec": bin_counts(bins)}
     return charts
 
 
@@ -48,7 +58,7 @@ def _comparison(view: View, charts: dict[str, Spec]) -> None:
             Item(line["name"] + (" (headline)" if line["headline"] else ""), line["cells"][i], not line["headline"])
             for line in compared["rows"]
         ]
-        charts[f"comparison-{i}"] = {"spec": forest(items, metric["short"], metric["chance"])}
+        charts[f"comparison-{i}"] = _forest(items, metric["short"], metric["chance"])
 
 
 def _classes(view: View, charts: dict[str, Spec]) -> None:
@@ -56,10 +66,10 @@ def _classes(view: View, charts: dict[str, Spec]) -> None:
     for i, metric in enumerate(table["metrics"]):
         if metric["id"] == "auroc":
             items = [_class_item(line, line["cells"][i], None) for line in table["rows"]]
-            charts["classes-auroc"] = {"spec": forest(items, metric["short"], 0.5)}
+            charts["classes-auroc"] = _forest(items, metric["short"], 0.5)
         elif metric["id"] == "average-precision":
             items = [_class_item(line, line["cells"][i], line["prevalence"]) for line in table["rows"]]
-            charts["classes-average-precision"] = {"spec": forest(items, metric["short"])}
+            charts["classes-average-precision"] = _forest(items, metric["short"])
 
 
 def _class_item(line: View, cell: View | None, chance: float | None) -> Item:
@@ -67,22 +77,30 @@ def _class_item(line: View, cell: View | None, chance: float | None) -> Item:
 
 
 def _group(group: View, charts: dict[str, Spec]) -> None:
-    """Draw the first two metrics of a group as they are; the class-standardised ones stand in the table."""
-    plain = [m for m in group["metrics"] if not m["standardised"]]
-    for i, metric in enumerate(plain[:2]):
+    """Draw the first two metrics of a group: the card's first, and the same over the classes that every level has."""
+    for i, metric in enumerate(group["metrics"][:2]):
         everyone = metric["overall"]
-        items = [Item("Everyone", everyone)]
+        items = [Item("Everyone", everyone)] if everyone else []
         levels = [lv for lv in metric["levels"] if lv["cell"] is not None]
         for level in sorted(levels, key=lambda lv: bool(lv["missing"])):
             label = f"{level['name']} (n = {level['cell']['n_units']:,})"
             items.append(Item(label, level["cell"], level["missing"] or level["cell"]["greyed"]))
         reference = everyone["value"] if everyone else None
-        spec = forest(items, metric["metric"]["short"], metric["chance"], reference)
-        charts[f"group-{group['id']}-{i}"] = {"spec": spec}
+        title = ", ".join(t for t in (metric["metric"]["short"], metric["averaged"]) if t)
+        charts[f"group-{group['id']}-{i}"] = _forest(items, title, metric["chance"], reference)
+
+
+def _forest(items: list[Item], title: str, chance: float | None = None, reference: float | None = None) -> Spec:
+    return {"height": ROW_HEIGHT * len(items) + 44, "spec": forest(items, title, chance, reference)}
 
 
 def _curves(view: View, charts: dict[str, Spec]) -> None:
     for i, line in enumerate(view["curves"]["classes"]):
         if line["roc"] is not None:
-            charts[f"roc-{i}"] = {"family": "roc", "points": line["roc"]["points"]}
-            charts[f"pr-{i}"] = {"family": "pr", "points": line["pr"]["points"], "chance": line["pr"]["chance"]}
+            charts[f"roc-{i}"] = {"family": "roc", "height": CURVE_HEIGHT, "points": line["roc"]["points"]}
+            charts[f"pr-{i}"] = {
+                "family": "pr",
+                "height": CURVE_HEIGHT,
+                "points": line["pr"]["points"],
+                "chance": line["pr"]["chance"],
+            }

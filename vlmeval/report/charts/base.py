@@ -12,6 +12,7 @@ ACCENT, INK, MUTED, PAPER, LINE = "var(--accent)", "var(--ink)", "var(--muted)",
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 LABEL_LIMIT: Final = 60
 DASH: Final = [4, 4]
+NAME_OF: Final = "names[datum.value]"
 
 CONFIG: Final[Spec] = {
     "background": None,
@@ -59,10 +60,11 @@ def rounded(value: float) -> float:
     return round(float(value), 4)
 
 
-def finish(chart: Any, *, steps: bool = False) -> Spec:
+def finish(chart: Any, *, steps: bool = False, names: Sequence[str] = ()) -> Spec:
     """Validate and return the bare specification: data in place, no schema address, no theme.
 
-    ``steps``: the height follows the number of rows, so that only the width is fitted.
+    ``steps``: the height follows the number of rows, so that only the width is fitted. ``names``: the labels that
+    ``NAME_OF`` finds by position; scales never hold names, for "constructor" is a key of every JavaScript object.
     """
     import altair as alt
 
@@ -70,4 +72,6 @@ def finish(chart: Any, *, steps: bool = False) -> Spec:
         spec: Spec = chart.properties(width="container").to_dict()
     spec.pop("config", None)
     spec.pop("$schema", None)
+    if names:
+        spec["params"] = [{"name": "names", "value": list(names)}]
     return spec | {"autosize": {"type": "fit-x" if steps else "fit", "contains": "padding"}}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from vlmeval.report.charts.base import ACCENT, DASH, MUTED, PAPER, Spec, distinct, finish, inline, rounded
+from vlmeval.report.charts.base import ACCENT, DASH, MUTED, NAME_OF, PAPER, Spec, distinct, finish, inline, rounded
 from vlmeval.report.lookup import View
 from vlmeval.report.text import interval
 
@@ -30,16 +30,15 @@ def forest(items: Sequence[Item], title: str, chance: float | None = None, refer
     import altair as alt
 
     labels = distinct([item.label for item in items])
-    values = [_row(label, item) for label, item in zip(labels, items, strict=True) if _has_value(item)]
+    values = [_row(i, labels[i], item) for i, item in enumerate(items) if _has_value(item)]
     ticks = _ticks([v[key] for v in values for key in ("lo", "hi", "ch") if v[key] is not None], chance)
     scale = alt.Scale(domain=[ticks[0], ticks[-1]], nice=False)
     x = {
         name: alt.X(f"{name}:Q", title=title, scale=scale).axis(values=ticks, format=".1f", labelFlush=False)
         for name in ("lo", "v", "ch", "c")
     }
-    y = alt.Y("k:N", scale=alt.Scale(domain=labels), sort=None, title=None).axis(
-        domain=False, ticks=False, grid=False, labelLimit=230, minExtent=90
-    )
+    y = alt.Y("k:N", scale=alt.Scale(domain=[str(i) for i in range(len(labels))]), sort=None, title=None)
+    y = y.axis(domain=False, ticks=False, grid=False, labelExpr=NAME_OF, labelLimit=230, minExtent=90)
     base = alt.Chart(inline(values)).encode(y=y)
     layers: list[Any] = []
     if reference is not None:
@@ -52,7 +51,11 @@ def forest(items: Sequence[Item], title: str, chance: float | None = None, refer
     layers.append(base.mark_rule(color=ACCENT, strokeWidth=2).encode(x=x["lo"], x2="hi:Q"))
     points = base.mark_point(size=75, stroke=ACCENT, strokeWidth=2, opacity=1)
     layers.append(points.encode(x=x["v"], fill=fill, tooltip="t:N"))
-    return finish(alt.layer(*layers).properties(height=alt.Step(ROW_HEIGHT)), steps=True)
+    silent = [{"k": str(i), "s": "too few to say"} for i, item in enumerate(items) if not _has_value(item)]
+    if silent:
+        text = alt.Chart(inline(silent)).mark_text(align="left", color=MUTED, fontStyle="italic", fontSize=11)
+        layers.append(text.encode(y=y, x=alt.value(8), text="s:N"))
+    return finish(alt.layer(*layers).properties(height=alt.Step(ROW_HEIGHT)), steps=True, names=labels)
 
 
 def _upright(value: float) -> Any:
@@ -65,11 +68,11 @@ def _has_value(item: Item) -> bool:
     return item.cell is not None and item.cell["value"] is not None
 
 
-def _row(label: str, item: Item) -> Spec:
+def _row(position: int, label: str, item: Item) -> Spec:
     cell = item.cell or {}
     value = cell["value"]
     return {
-        "k": label,
+        "k": str(position),
         "v": rounded(value),
         "lo": rounded(value if cell["low"] is None else cell["low"]),
         "hi": rounded(value if cell["high"] is None else cell["high"]),

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from vlmeval.report.charts.base import ACCENT, DASH, INK, LINE, MUTED, PAPER, Spec, distinct, finish, inline, rounded
+from vlmeval.report.charts.base import (
+    ACCENT,
+    DASH,
+    INK,
+    LINE,
+    MUTED,
+    NAME_OF,
+    PAPER,
+    Spec,
+    distinct,
+    finish,
+    inline,
+    rounded,
+)
 from vlmeval.report.lookup import View
 
 CELL_TEXT_LIMIT = 12
 FEW = 20
+CELL_HEIGHT, CURVE_HEIGHT, RELIABILITY_HEIGHT, COUNTS_HEIGHT = 32, 190, 320, 100
 
 
 def curve(kind: Literal["roc", "pr"]) -> Spec:
@@ -21,12 +35,11 @@ def curve(kind: Literal["roc", "pr"]) -> Spec:
     shape: Literal["linear", "step-before"] = "linear" if kind == "roc" else "step-before"
     unit = alt.Scale(domain=[0, 1], nice=False)
     x = alt.X("x:Q", title=titles[0], scale=unit).axis(values=[0, 0.5, 1], format=".1f")
-    y = alt.Y("y:Q", title=titles[1], scale=unit, stack=None).axis(values=[0, 0.5, 1], format=".1f")
+    y = alt.Y("y:Q", title=titles[1], scale=unit).axis(values=[0, 0.5, 1], format=".1f")
     chance = alt.Chart(alt.NamedData("chance")).mark_line(color=MUTED, strokeDash=DASH, strokeWidth=1.5)
     base = alt.Chart(alt.NamedData("points")).encode(x=x, y=y, order="i:Q")
-    area = base.mark_area(color=ACCENT, opacity=0.1, interpolate=shape)
     line = base.mark_line(color=ACCENT, strokeWidth=2, interpolate=shape)
-    return finish(alt.layer(area, chance.encode(x=x, y=y), line).properties(height=190))
+    return finish(alt.layer(chance.encode(x=x, y=y), line).properties(height=CURVE_HEIGHT))
 
 
 def confusion(matrix: View) -> Spec:
@@ -40,12 +53,14 @@ def confusion(matrix: View) -> Spec:
             share = count / total if total else 0.0
             tip = f"{names[i]} called {names[j]}: {count} of {total}"
             values.append(
-                {"r": names[i], "c": names[j], "s": rounded(share), "p": f"{share:.0%}" if count else "", "t": tip}
+                {"r": str(i), "c": str(j), "s": rounded(share), "p": f"{share:.0%}" if count else "", "t": tip}
             )
-    domain = alt.Scale(domain=names)
-    y = alt.Y("r:N", scale=domain, sort=None, title="True class").axis(domain=False, ticks=False, labelLimit=170)
+    domain = alt.Scale(domain=[str(i) for i in range(len(names))])
+    y = alt.Y("r:N", scale=domain, sort=None, title="True class").axis(
+        domain=False, ticks=False, labelExpr=NAME_OF, labelLimit=170
+    )
     x = alt.X("c:N", scale=domain, sort=None, title="Called").axis(
-        domain=False, ticks=False, orient="top", labelAngle=-40, labelLimit=130
+        domain=False, ticks=False, orient="top", labelExpr=NAME_OF, labelAngle=-40, labelLimit=130
     )
     base = alt.Chart(inline(values)).encode(x=x, y=y, tooltip="t:N")
     depth = alt.FillOpacity("s:Q", scale=alt.Scale(domain=[0, 1], range=[0.0, 1.0]), legend=None)
@@ -55,7 +70,7 @@ def confusion(matrix: View) -> Spec:
         [cells] if len(names) > CELL_TEXT_LIMIT else [cells, base.mark_text(fontSize=11).encode(text="p:N", color=ink)]
     )
     # The slanted names of the last columns reach beyond the last column.
-    spec = finish(alt.layer(*layers).properties(height=alt.Step(32)), steps=True)
+    spec = finish(alt.layer(*layers).properties(height=alt.Step(CELL_HEIGHT)), steps=True, names=names)
     return spec | {"padding": {"left": 2, "top": 2, "bottom": 2, "right": 70}}
 
 
@@ -78,7 +93,7 @@ def reliability(bins: Sequence[View]) -> Spec:
     fill = alt.condition("datum.h", alt.value(PAPER), alt.value(ACCENT))
     points = alt.Chart(inline(values)).mark_point(stroke=ACCENT, strokeWidth=2, opacity=0.9)
     drawn = points.encode(x=x, y=y, size=size, fill=fill, tooltip="t:N")
-    return finish(alt.layer(diagonal, drawn).properties(height=320))
+    return finish(alt.layer(diagonal, drawn).properties(height=RELIABILITY_HEIGHT))
 
 
 def bin_counts(bins: Sequence[View]) -> Spec:
@@ -89,4 +104,4 @@ def bin_counts(bins: Sequence[View]) -> Spec:
     x = alt.X("a:Q", title="Score", scale=alt.Scale(domain=[0, 1], nice=False)).axis(values=[0, 0.5, 1], format=".1f")
     chart = alt.Chart(inline(values)).mark_rect(color=ACCENT, opacity=0.5, stroke=PAPER, strokeWidth=1)
     y = alt.Y("n:Q", title="Samples").axis(tickCount=2, format="~s")
-    return finish(chart.encode(x=x, x2="b:Q", y=y, y2="z:Q").properties(height=100))
+    return finish(chart.encode(x=x, x2="b:Q", y=y, y2="z:Q").properties(height=COUNTS_HEIGHT))

@@ -1,0 +1,176 @@
+"""The page in a real browser: charts drawn without network or eval, sorting, themes, phone width, print, axe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vlmeval.report import build_view, render
+
+pytestmark = pytest.mark.browser
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+]
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Any]:
+    """One headless browser for all tests here."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=str(chromium), args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory, single: Any, multi: Any, hostile: Any) -> dict[str, Path]:
+    """The pages as files on disk."""
+    folder = tmp_path_factory.mktemp("pages")
+    made = {}
+    for name, run in {"single": single, "multi": multi, "hostile": hostile}.items():
+        made[name] = folder / f"{name}.html"
+        made[name].write_text(render(build_view(*run)), encoding="utf-8")
+    return made
+
+
+@pytest.fixture
+def open_page(browser: Any, files: dict[str, Path]) -> Iterator[Open]:
+    """Open a page from disk; when the test ends, no console message, error or request may have been seen."""
+    seen: list[str] = []
+    contexts = []
+
+    def opened(name: str, width: int = 1280, scheme: str = "light", part: str = "") -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: seen.append(f"console {m.type}: {m.text}"))
+        page.on("pageerror", lambda e: seen.append(f"error: {e}"))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else seen.append(f"request: {r.url}"))
+        page.on("dialog", lambda d: (seen.append(f"dialog: {d.message}"), d.dismiss()))
+        page.goto(files[name].as_uri() + part)
+        page.wait_for_selector("html[data-charts=done]", timeout=60_000)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert seen == []
+
+
+@pytest.mark.parametrize("name", ["single", "multi", "hostile"])
+def test_every_visible_chart_is_drawn_with_marks(open_page: Open, name: str) -> None:
+    page = open_page(name)
+    shown = page.locator("[data-chart]:visible")
+    assert shown.count() >= 10
+    assert page.locator(".chart.failed").count() == 0
+    for i in range(shown.count()):
+        assert shown.nth(i).locator("svg path, svg text").count() > 3
+
+
+def test_hostile_class_names_label_the_axes(open_page: Open) -> None:
+    page = open_page("hostile")
+    labels = page.locator('[data-chart="classes-auroc"] svg text').all_text_contents()
+    for name in ("constructor", "__proto__", "<script>alert(1)</script>"):
+        assert name in labels
+
+
+def test_charts_follow_the_theme_and_the_toggle_is_remembered(open_page: Open) -> None:
+    page = open_page("single", scheme="dark")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    mark = "getComputedStyle(document.querySelector('[data-chart=\"classes-auroc\"] .mark-symbol path')).stroke"
+    dark, dark_mark = page.evaluate(colour), page.evaluate(mark)
+    page.click("#theme")
+    light, light_mark = page.evaluate(colour), page.evaluate(mark)
+    assert sum(map(int, dark[4:-1].split(","))) < 100
+    assert sum(map(int, light[4:-1].split(","))) > 650
+    assert dark_mark != light_mark
+    page.reload()
+    assert page.evaluate(colour) == light
+
+
+@pytest.mark.parametrize("name", ["single", "multi", "hostile"])
+def test_no_sideways_scroll_on_a_phone(open_page: Open, name: str) -> None:
+    page = open_page(name, width=375)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_tables_sort_by_number_both_ways_with_the_keyboard(open_page: Open) -> None:
+    page = open_page("single")
+    table = page.locator("#classes table")
+    heading = table.locator("thead th", has_text="AUROC").first
+    column = heading.evaluate("h => h.cellIndex")
+    values = f"[...document.querySelectorAll('#classes table tbody tr')].map(r => r.cells[{column}].dataset.sort)"
+    heading.locator("button").focus()
+    page.keyboard.press("Enter")
+    down = [float(v) for v in page.evaluate(values) if v]
+    assert heading.get_attribute("aria-sort") == "descending"
+    page.keyboard.press("Enter")
+    up = [float(v) for v in page.evaluate(values) if v]
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert len(down) > 3
+    assert down == sorted(down, reverse=True)
+    assert up == sorted(up)
+
+
+def test_keyboard_reaches_the_skip_link_first(open_page: Open) -> None:
+    page = open_page("single")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the summary"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#summary")
+
+
+def test_deep_links_open_their_section(open_page: Open) -> None:
+    page = open_page("single", part="#decisions")
+    top = page.evaluate("document.querySelector('#decisions').getBoundingClientRect().top")
+    assert -20 < top < 200
+    assert page.locator(".contents a[aria-current]").all_text_contents() == ["Decisions"]
+
+
+def test_prints_to_pdf_with_all_details_open(open_page: Open) -> None:
+    page = open_page("multi")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open])").count() == 0
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details:not([open])").count() > 3
+    assert len(page.pdf(format="A4")) > 50_000
+
+
+def test_without_script_the_numbers_are_all_there(browser: Any, files: dict[str, Path]) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(files["single"].as_uri())
+    assert page.locator("table").count() > 8
+    assert page.locator("#theme").is_hidden()
+    assert page.locator("#summary .big").first.inner_text().startswith("0.")
+    context.close()
+
+
+@pytest.mark.parametrize(("name", "scheme", "width"), [("single", "light", 1280), ("multi", "dark", 375)])
+def test_axe_finds_nothing_serious(browser: Any, files: dict[str, Path], name: str, scheme: str, width: int) -> None:
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
+    page = context.new_page()
+    page.goto(files[name].as_uri())
+    page.wait_for_selector("html[data-charts=done]", timeout=60_000)
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("axe.run(document)")
+    context.close()
+    grave = [
+        f"{v['id']}: {v['help']}: {[n['target'] for n in v['nodes'][:3]]}"
+        for v in found["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+    assert found["passes"]
+    assert grave == []
