@@ -80,6 +80,12 @@ def prompts() -> list[str]:
 class Cards(dict[str, ModelCard]):
     """A catalog of model cards made by a test."""
 
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+    @property
+    def model_cards(self) -> dict[str, ModelCard]:
+        return self
+
     def model_card(self, name: str) -> ModelCard:
         if name not in self:
             raise UnknownNameError("model", name, self)

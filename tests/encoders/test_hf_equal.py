@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from vlmeval.encoders.resolve import resolve
 CLOSE = 1e-5
 
 
+@functools.cache
 def reference(folder: Path):
     """The library's own model, PIL image processor and tokenizer."""
     import transformers
@@ -33,9 +35,14 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return request.getfixturevalue(request.param)
 
 
+@functools.cache
+def loaded(spec: str, cards: object) -> Encoder:
+    return resolve(spec, cards).load("cpu", "float32")
+
+
 @pytest.fixture
 def encoder(folder: Path, no_cards) -> Encoder:
-    return resolve(str(folder), no_cards).load("cpu", "float32")
+    return loaded(str(folder), no_cards)
 
 
 def pixels_of(encoder: Encoder, image: Image.Image) -> torch.Tensor:

@@ -29,80 +29,86 @@ class FakeHub:
     url: str = ""
 
 
-def handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            pass
+class Handler(BaseHTTPRequestHandler):
+    """Answers as the hub does, for the files of `hub`."""
 
-        def do_HEAD(self) -> None:
-            self.answer(body=False)
+    hub: FakeHub
 
-        def do_GET(self) -> None:
-            self.answer(body=True)
+    def log_message(self, *args: object) -> None:
+        pass
 
-        def answer(self, body: bool) -> None:
-            path = self.path.partition("?")[0].strip("/")
-            hub.asked.append(f"{self.command} /{path}")
-            kind, repo, rest = self.parse(path)
-            if kind == "resolve" and repo in hub.refusals:
-                return self.refuse(*hub.refusals[repo])
-            if repo not in hub.repos:
-                return self.refuse(401, "RepoNotFound")
-            if kind == "api":
-                return self.api(repo, rest, body)
-            return self.file(hub.repos[repo], rest.partition("/")[2], body)
+    def do_HEAD(self) -> None:
+        self.answer(body=False)
 
-        def parse(self, path: str) -> tuple[str, str, str]:
-            parts = path.split("/")
-            if parts[:2] == ["api", "models"]:
-                return "api", "/".join(parts[2:4]), "/".join(parts[4:])
-            return "resolve", "/".join(parts[:2]), "/".join(parts[3:])
+    def do_GET(self) -> None:
+        self.answer(body=True)
 
-        def refuse(self, status: int, code: str) -> None:
-            self.send_response(status)
-            self.send_header("X-Error-Code", code)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def answer(self, body: bool) -> None:
+        path = self.path.partition("?")[0].strip("/")
+        self.hub.asked.append(f"{self.command} /{path}")
+        kind, repo, rest = self.parse(path)
+        if kind == "resolve" and repo in self.hub.refusals:
+            return self.refuse(*self.hub.refusals[repo])
+        if repo not in self.hub.repos:
+            return self.refuse(401, "RepoNotFound")
+        if kind == "api":
+            return self.api(repo, rest, body)
+        return self.file(self.hub.repos[repo], rest.partition("/")[2], body)
 
-        def api(self, repo: str, rest: str, body: bool) -> None:
-            if rest.startswith("revision/") and rest not in (f"revision/{COMMIT}", "revision/main"):
-                return self.refuse(404, "RevisionNotFound")
-            files = hub.repos[repo]
-            if rest.startswith("tree/"):
-                answer: object = [
-                    {"type": "file", "path": n, "size": len(c), "oid": hashlib.sha1(c, usedforsecurity=False).hexdigest()}
-                    for n, c in files.items()
-                ]
-            else:
-                answer = {"id": repo, "modelId": repo, "sha": COMMIT, "siblings": [{"rfilename": n} for n in files]}
-            return self.send(json.dumps(answer).encode(), {"Content-Type": "application/json"}, body)
+    def parse(self, path: str) -> tuple[str, str, str]:
+        parts = path.split("/")
+        if parts[:2] == ["api", "models"]:
+            return "api", "/".join(parts[2:4]), "/".join(parts[4:])
+        return "resolve", "/".join(parts[:2]), "/".join(parts[3:])
 
-        def file(self, files: dict[str, bytes], name: str, body: bool) -> None:
-            if name not in files:
-                return self.refuse(404, "EntryNotFound")
-            content = files[name]
-            tag = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-            headers = {"ETag": f'"{tag}"', "X-Repo-Commit": COMMIT}
-            return self.send(content, headers, body, cut=name in hub.cut_off)
+    def refuse(self, status: int, code: str) -> None:
+        self.send_response(status)
+        self.send_header("X-Error-Code", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
-        def send(self, content: bytes, headers: dict[str, str], body: bool, cut: bool = False) -> None:
-            self.send_response(200)
-            for key, value in {**headers, "Content-Length": str(len(content))}.items():
-                self.send_header(key, value)
-            self.end_headers()
-            if body:
-                self.wfile.write(content[: len(content) // 2] if cut else content)
-                if cut:
-                    self.wfile.flush()
-                    self.connection.close()
+    def api(self, repo: str, rest: str, body: bool) -> None:
+        if rest.startswith("revision/") and rest not in (f"revision/{COMMIT}", "revision/main"):
+            return self.refuse(404, "RevisionNotFound")
+        files = self.hub.repos[repo]
+        if rest.startswith("tree/"):
+            answer: object = [
+                {
+                    "type": "file",
+                    "path": n,
+                    "size": len(c),
+                    "oid": hashlib.sha1(c, usedforsecurity=False).hexdigest(),
+                }
+                for n, c in files.items()
+            ]
+        else:
+            answer = {"id": repo, "modelId": repo, "sha": COMMIT, "siblings": [{"rfilename": n} for n in files]}
+        return self.send(json.dumps(answer).encode(), {"Content-Type": "application/json"}, body)
 
-    return Handler
+    def file(self, files: dict[str, bytes], name: str, body: bool) -> None:
+        if name not in files:
+            return self.refuse(404, "EntryNotFound")
+        content = files[name]
+        tag = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+        headers = {"ETag": f'"{tag}"', "X-Repo-Commit": COMMIT}
+        return self.send(content, headers, body, cut=name in self.hub.cut_off)
+
+    def send(self, content: bytes, headers: dict[str, str], body: bool, cut: bool = False) -> None:
+        self.send_response(200)
+        for key, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(content[: len(content) // 2] if cut else content)
+            if cut:
+                self.wfile.flush()
+                self.connection.close()
 
 
 @pytest.fixture
 def hub() -> Iterator[FakeHub]:
     made = FakeHub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(made))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": made}))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     made.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -123,6 +129,7 @@ from vlmeval.errors import VlmevalError
 from vlmeval.records import ModelCard
 spec, cards = sys.argv[1], {c["id"]: ModelCard(**c) for c in json.loads(sys.argv[2])}
 class Cards:
+    model_cards = cards
     def model_card(self, name): return cards[name]
 handle = resolve(spec, Cards())
 try:
@@ -136,7 +143,9 @@ except VlmevalError as error:
 """
 
 
-def ask(hub_url: str, home: Path, spec: str, what: str = "fetch", cards: list[dict[str, object]] | None = None, **env: str):
+def ask(
+    hub_url: str, home: Path, spec: str, what: str = "fetch", cards: list[dict[str, object]] | None = None, **env: str
+):
     """Run in a process of its own, as the hub client reads its settings when it is imported."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TRANSFORMERS_", "HUGGING"))}
     settings = {"HF_ENDPOINT": hub_url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", **env}

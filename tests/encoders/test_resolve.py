@@ -14,7 +14,7 @@ import pytest
 from vlmeval.encoders.resolve import resolve
 from vlmeval.encoders.spec import parse
 from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError, UnknownNameError, UsageError
-from vlmeval.records import ImagePipeline, ModelCard, TextRules, Weights
+from vlmeval.records import Contamination, ImagePipeline, ModelCard, TextRules, Weights
 
 PIPELINE = ImagePipeline(size=32, resize="squash", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
@@ -83,13 +83,16 @@ import sys
 from vlmeval.encoders.resolve import resolve
 from vlmeval.errors import ModelUnavailableError
 from vlmeval.records import ModelCard
+class Cards:
+    model_cards = {{}}
 for spec in ({str(hf_siglip)!r}, {str(open_clip_clip)!r}):
-    handle = resolve(spec, None)
+    handle = resolve(spec, Cards())
     assert len(handle.key) == len(handle.text_key) == 64
     assert handle.card.score == ("sigmoid" if "siglip" in spec else "softmax"), handle.card.score
-assert resolve("open_clip:ViT-B-16-SigLIP/webli", None).card.score == "sigmoid"
-assert resolve("open_clip:ViT-B-32/openai", None).card.score == "softmax"
-handle = resolve("hf:org/name", None)
+assert resolve("open_clip:ViT-B-16-SigLIP/webli", Cards()).card.score == "sigmoid"
+tag = resolve("open_clip:ViT-B-32/openai", Cards())
+assert tag.card.score == "softmax" and tag.key != resolve("open_clip:ViT-B-32/laion2b_e16", Cards()).key
+handle = resolve("hf:org/name", Cards())
 try:
     handle.key
 except ModelUnavailableError as error:
@@ -183,6 +186,24 @@ def test_half_a_set_of_shards_is_no_weights(tmp_path: Path, hf_clip: Path, no_ca
     (copy / "model.safetensors").rename(copy / "model-00001-of-00002.safetensors")
     with pytest.raises(ModelUnavailableError, match="no weights"):
         resolve(str(copy), no_cards).fetch()
+
+
+@pytest.mark.parametrize("written", ["name", "config", "hub"])
+def test_a_copy_of_a_known_model_keeps_what_is_known_of_its_training_data(
+    written: str, hf_siglip: Path, tmp_path: Path, cards_of
+) -> None:
+    seen = Contamination(data="scin", status="in-training", note="n", source="https://example.org")
+    known = card(contamination=(seen,), weights=Weights(hub="org/Tiny-SigLIP-448"))
+    folder = shutil.copytree(hf_siglip, tmp_path / ("Tiny-SigLIP-448" if written == "name" else "weights"))
+    if written == "config":
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, "_name_or_path": "org/tiny-siglip-448"}))
+    spec = "hf:org/tiny-siglip-448" if written == "hub" else str(folder)
+    handle = resolve(spec, cards_of(known))
+    assert handle.card.contamination == (seen,)
+    assert "tiny-siglip" in str(handle.card.note)
+    stranger = shutil.copytree(hf_siglip, tmp_path / "stranger")
+    assert resolve(str(stranger), cards_of(known)).card.contamination == ()
 
 
 def test_no_file_of_embeddings(no_cards, tmp_path: Path) -> None:

@@ -111,8 +111,8 @@ class VectorsHandle:
 
     @property
     def text_key(self) -> str:
-        """The text model's."""
-        return self._text_side().text_key
+        """The text model's; without one, of nothing."""
+        return digest_of({"text": None}) if self.text_model is None else self.text_model.text_key
 
     def fetch(self) -> Path | None:
         """Make sure that the text model's weights are here; the vectors are."""

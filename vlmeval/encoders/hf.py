@@ -91,6 +91,7 @@ def load_folder(folder: Path, wanted: Wanted, device: str, dtype: str) -> HFEnco
 def _model(transformers: Any, folder: Path) -> Any:
     from safetensors import SafetensorError
 
+    transformers.utils.logging.disable_progress_bar()  # rooms never print
     files = weight_files(folder, TRANSFORMERS_WEIGHTS)
     pickled = bool(files) and files[0].suffix == ".bin"
     try:

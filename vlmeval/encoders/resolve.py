@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -27,6 +28,10 @@ _NO_CARD = "a model without a card: licence and training data are not known to v
 class Cards(Protocol):
     """The part of the catalog that is needed here."""
 
+    @property
+    def model_cards(self) -> Mapping[str, ModelCard]:
+        """All cards by alias."""
+
     def model_card(self, name: str, /) -> ModelCard:
         """Return a card by alias; raises UnknownNameError."""
 
@@ -49,7 +54,7 @@ def resolve(spec: str, catalog: Cards) -> ModelHandle:
     if parsed.kind == "embeddings":
         return _vectors(parsed, catalog)
     card, source = _cardless(parsed)
-    return WeightsHandle(spec, card, source, pipeline=None, carded=False)
+    return WeightsHandle(spec, _like_its_kin(card, parsed, catalog), source, pipeline=None, carded=False)
 
 
 def _carded(spec: Spec, catalog: Cards) -> WeightsHandle:
@@ -115,6 +120,31 @@ def _made_up(
         homepage=f"https://huggingface.co/{weights.hub}" if spec.kind in ("hf", "hf-hub") else "",
         note=_NO_CARD,
     )
+
+
+def _like_its_kin(made_up: ModelCard, spec: Spec, catalog: Cards) -> ModelCard:
+    """Take over what a card says of training data and licence for weights that bear its repository's name.
+
+    A copy of MedSigLIP in a local folder has seen SCIN as the original has; the badge must not get lost with the alias.
+    """
+    names = _names_of(spec)
+    for card in catalog.model_cards.values():
+        hub = (card.weights.hub or "").lower()
+        if hub and not hub.startswith(PACKAGE_PREFIX) and names & {hub, hub.rpartition("/")[2], card.id}:
+            taken = {"contamination": card.contamination, "licence": card.licence, "homepage": card.homepage}
+            note = f"no card of its own; training data and licence as model card {card.id}, whose name it bears"
+            return made_up.model_copy(update={**taken, "family": card.family, "prompts": card.prompts, "note": note})
+    return made_up
+
+
+def _names_of(spec: Spec) -> set[str]:
+    if spec.kind == "open_clip":
+        return set()
+    if spec.folder is None:
+        return {spec.name.lower()}
+    config = spec.folder / _CONFIGS["transformers"]
+    written = checkpoint.read_json(config).get("_name_or_path") if config.is_file() else None
+    return {spec.folder.resolve().name.lower(), *([written.lower()] if isinstance(written, str) and written else [])}
 
 
 def _vectors(spec: Spec, catalog: Cards) -> VectorsHandle:

@@ -1,7 +1,7 @@
 """Where weights come from: a local folder, a hub repository, or an open_clip architecture and tag.
 
 Each source answers two questions: ``identity`` (what exactly these weights are, for cache keys) and ``fetch`` (a folder
-or file on this machine). Torch is imported only for open_clip tags, whose list lives in that library.
+or file on this machine). Torch is imported only to fetch an open_clip tag, as the list of tags lives in that library.
 """
 
 from __future__ import annotations
@@ -90,14 +90,18 @@ class HubSource:
 
 @dataclass(frozen=True)
 class OpenClipTag:
-    """An architecture and a tag that open_clip knows; the weights' identity is the hub commit they come from."""
+    """An architecture and a tag that open_clip knows.
+
+    The identity is the two names (with the library's version, which the key holds): what a tag means is written in that
+    library, and asking it would import torch.
+    """
 
     architecture: str
     tag: str
 
     def identity(self) -> dict[str, str]:
-        """Return architecture, tag and where the weights come from."""
-        return {"architecture": self.architecture, "tag": self.tag, **self._hub.identity()}
+        """Return architecture and tag."""
+        return {"architecture": self.architecture, "tag": self.tag}
 
     @property
     def revision(self) -> str:
