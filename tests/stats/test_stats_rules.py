@@ -69,6 +69,18 @@ def test_averages_are_over_supported_classes_and_say_how_many() -> None:
     assert find(rows, "balanced-accuracy").n_classes == 3
 
 
+@pytest.mark.parametrize(("few", "greyed"), [(1, False), (2, True), (3, True)])
+def test_averages_are_greyed_when_half_their_classes_are(few: int, greyed: bool) -> None:
+    p = predictions("multi-label", n=100, k=4)
+    y = np.zeros((100, 4), dtype=bool)
+    y[:50] = True
+    y[15:, :few] = False
+    rows = summary(replace(p, units=p.ids, y_true=y), "multi-label")
+    assert [find(rows, "auroc", "class", class_id=f"c{k}").greyed for k in range(4)] == [k < few for k in range(4)]
+    assert find(rows, "auroc", "macro").greyed is greyed
+    assert not find(rows, "prevalence", "macro").greyed
+
+
 def test_no_supported_class_gives_no_average() -> None:
     p = with_positives(4, n=12)
     rows = summary(p)
@@ -148,7 +160,8 @@ def test_standardised_averages_use_the_same_classes_in_every_level() -> None:
     # Take most of class 4 out of the darkest level.
     drop = (p.groups["tone"] == 2) & p.y_true[:, 4]
     drop[np.flatnonzero(drop)[:5]] = False
-    keep = ~drop
+    # What the stratum "not answered" has or lacks does not matter.
+    keep = ~drop & ~((p.groups["tone"] == 3) & p.y_true[:, 3])
     p = replace(
         p, ids=p.ids[keep], units=p.units[keep], y_true=p.y_true[keep], scores=p.scores[keep],
         groups={g: c[keep] for g, c in p.groups.items()},
