@@ -98,10 +98,11 @@ class TwoTowers(ABC):
         s = self.image_size
         if pixels.dtype != torch.uint8 or tuple(pixels.shape[1:]) != (s, s, 3):
             raise ValueError(f"pixels is {pixels.dtype} {tuple(pixels.shape)}, expected uint8 [B, {s}, {s}, 3]")
-        mean, scale = self._constants
+        mean, std = self._constants
         with torch.inference_mode():
             values = pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2).to(torch.float32)
-            normalised = ((values - mean) * scale).to(self._dtype).contiguous()
+            # The references' own order of operations: to 0..1, minus mean, by standard deviation.
+            normalised = ((values / 255 - mean) / std).to(self._dtype).contiguous()
             return self._embed_pixels(normalised).to(torch.float32)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
@@ -161,12 +162,10 @@ class TwoTowers(ABC):
     def _normalisation(self) -> tuple[torch.Tensor, torch.Tensor]:
         import torch
 
-        mean = torch.tensor(self.mean, dtype=torch.float64).view(1, 3, 1, 1) * 255
-        scale = 1 / (torch.tensor(self.std, dtype=torch.float64).view(1, 3, 1, 1) * 255)
-        return (
-            mean.to(device=self._device, dtype=torch.float32),
-            scale.to(device=self._device, dtype=torch.float32),
+        mean, std = (
+            torch.tensor(v, dtype=torch.float32).view(1, 3, 1, 1).to(self._device) for v in (self.mean, self.std)
         )
+        return mean, std
 
     def _measure(self) -> int:
         import torch
