@@ -88,10 +88,10 @@ class HubRepo:
 
 
 def is_complete(folder: Path, weights: Sequence[str]) -> bool:
-    """Whether ``folder`` holds a config and every shard of some weights in ``weights``."""
-    if not any((folder / name).is_file() for name in ("config.json", "open_clip_config.json")):
-        return False
-    return not weights or bool(weight_files(folder, weights))
+    """Whether ``folder`` holds every shard of some weights in ``weights``; without any wanted, a config."""
+    if weights:
+        return bool(weight_files(folder, weights))  # they come last, so the small files are there as well
+    return (folder / "config.json").is_file()
 
 
 def weight_files(folder: Path, weights: Sequence[str]) -> list[Path]:
