@@ -161,6 +161,17 @@ def test_badges_stand_in_the_head_with_text_and_source(pages: dict[str, str]) ->
         assert part in head
 
 
+def test_summary_says_of_each_gap_whether_its_interval_holds_zero(pages: dict[str, str], single: Any) -> None:
+    summary = pages["single"].split('id="summary"')[1].split("</section>")[0]
+    sources = build_view(*single)["headline"]["tone"]["sources"]
+    excluded = [s["gap"]["low"] > 0 or s["gap"]["high"] < 0 for s in sources]
+    assert sorted(excluded) == [False, True]
+    assert summary.count("interval excludes zero") == 1
+    assert summary.count("interval includes zero") == 1
+    row = next(part for part in summary.split("<tr>") if "interval excludes zero" in part)
+    assert sources[excluded.index(True)]["name"] in row
+
+
 def test_suppressed_cells_show_a_dash_and_their_positives(pages: dict[str, str]) -> None:
     text = " ".join("".join(Page(pages["single"]).text).split())
     assert re.search(r"—\(\d positives?\)", text)

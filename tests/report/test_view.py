@@ -29,6 +29,16 @@ def test_view_is_json_and_the_same_every_time(make_run: Any, task: str) -> None:
     assert json.loads(text) == first
 
 
+def test_no_key_hides_behind_a_method_of_dict_in_the_templates(single: Any) -> None:
+    def keys(value: Any) -> set[str]:
+        if isinstance(value, dict):
+            return set(value).union(*map(keys, value.values()))
+        return set().union(*map(keys, value)) if isinstance(value, list) else set()
+
+    record, predictions = single
+    assert not keys(build_view(record, predictions)) & set(dir(dict))
+
+
 def test_headline_figures_are_the_rows_of_the_card_s_metrics_at_the_headline_level(single: Any) -> None:
     record, predictions = single
     figures = build_view(record, predictions)["headline"]["figures"]
@@ -48,12 +58,10 @@ def test_worst_tone_level_is_the_lowest_answered_one(single: Any) -> None:
     record, predictions = single
     source = build_view(record, predictions)["headline"]["tone"]["sources"][0]
     assert source["id"] == "fst-self"
-    rows = [
-        _row(record, metric="sensitivity", averaging="macro-common", group="fst-self", group_level=f"l{i}")
-        for i in range(3)
-    ]
+    levels = [f"l{i}" for i in range(3)]
+    wanted = {"metric": "balanced-accuracy", "averaging": "overall", "group": "fst-self"}
+    rows = [_row(record, **wanted, group_level=level) for level in levels]
     worst = min(rows, key=lambda r: r.value or 0.0)
-    assert source["standardised"]
     assert source["worst"]["id"] == worst.group_level
     assert source["worst"]["cell"]["value"] == worst.value
     assert source["worst"]["cell"]["n_units"] == worst.n_units
@@ -210,3 +218,40 @@ def test_banner_names_what_is_synthetic(single: Any, data: bool, model: bool, li
     )
     assert build_view(made, predictions)["banner"].startswith(line)
     assert build_view(record, predictions)["banner"] is None
+
+
+def test_an_attribute_that_nobody_answered_is_not_available(single: Any) -> None:
+    record, predictions = single
+    empty = [
+        r.model_copy(update={"n": 0, "n_units": 0, "value": None, "reason": "no rows"})
+        if r.group == "sex" and r.group_level in ("female", "male", "worst", "max-min", "last-first")
+        else r
+        for r in record.rows
+    ]
+    groups = build_view(record.model_copy(update={"rows": tuple(empty)}), predictions)["groups"]
+    assert groups[0]["unavailable"] == "not recorded for any lesion of this run"
+    assert build_view(record, predictions)["groups"][0]["unavailable"] is None
+
+
+@pytest.mark.parametrize(("classes", "leads"), [(3, False), (4, True)])
+def test_a_class_standardised_comparison_leads_if_it_covers_half_of_the_classes(
+    single: Any, classes: int, leads: bool
+) -> None:
+    record, predictions = single
+    rows = tuple(
+        r.model_copy(update={"n_classes": classes}) if r.averaging == "macro-common" else r for r in record.rows
+    )
+    source = build_view(record.model_copy(update={"rows": rows}), predictions)["headline"]["tone"]["sources"][0]
+    assert source["standardised"] == leads
+    assert source["metric"]["id"] == ("sensitivity" if leads else "balanced-accuracy")
+
+
+def test_a_class_standardised_comparison_over_no_class_gives_its_reason_once(single: Any) -> None:
+    record, predictions = single
+    none = tuple(
+        r.model_copy(update={"value": None, "reason": "no common class"}) if r.averaging == "macro-common" else r
+        for r in record.rows
+    )
+    tone = build_view(record.model_copy(update={"rows": none}), predictions)["tones"][0]
+    assert tone["no_standard"] == "no common class"
+    assert not any(m["standardised"] for m in tone["metrics"])

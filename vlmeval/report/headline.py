@@ -58,12 +58,24 @@ def _figure(metric: str, record: RunRecord, rows: Rows, headline: MethodUsed) ->
     if row is None:
         return None
     task = record.benchmark.task
+    shown, lines = metric_view(metric, task), references(rows, headline, metric, row.averaging, task)
     return {
-        "metric": metric_view(metric, task),
+        "metric": shown,
         "averaging": AVERAGING_NAMES[row.averaging],
         "cell": cell(row),
-        "references": references(rows, headline, metric, row.averaging, task),
+        "references": lines,
+        "versus": _versus(cell(row) or {}, lines, lower=shown["direction"] == "lower"),
     }
+
+
+def _versus(found: View, lines: list[View], *, lower: bool) -> str | None:
+    """Tell whether the interval lies wholly on the better side of guessing, wholly on the worse, or holds it."""
+    if not lines or found["low"] is None or found["high"] is None:
+        return None
+    line = lines[0]["value"]
+    if found["low"] <= line <= found["high"]:
+        return "unclear"
+    return "better" if (found["high"] < line) == lower else "worse"
 
 
 def _against(record: RunRecord, rows: Rows, headline: MethodUsed) -> View | None:
@@ -108,18 +120,36 @@ def _tone(tones: list[View]) -> View:
 
 def _tone_source(tone: View) -> View:
     source: View = {"id": tone["id"], "name": tone["name"], "metric": None, "worst": None, "best": None, "gap": None}
-    # Case mix differs between levels: the comparison over the classes that every level has is the fairer one.
-    for metric in sorted(tone["metrics"], key=lambda m: not m["standardised"]):
+    # Case mix differs between levels: over the classes that every level has is the fairer comparison, if those are
+    # not a few only.
+    for metric in sorted(tone["metrics"], key=lambda m: _rank(m, len(tone["classes"]))):
         pair = extremes(metric)
         if pair is None:
             continue
         gap = next((g["cell"] for g in metric["gaps"] if g["id"] == "last-first"), None)
-        source |= {"metric": metric["metric"], "standardised": metric["standardised"]}
+        source |= {"metric": metric["metric"], "standardised": metric["standardised"], "averaged": metric["averaged"]}
         source |= {"worst": pair[0], "best": pair[1]}
         answered = [lv["name"] for lv in metric["levels"] if not lv["missing"] and not lv["other"]]
-        source |= {"gap": gap, "first": answered[0], "last": answered[-1]}
+        source |= {"gap": gap, "excludes_zero": _excludes_zero(gap), "first": answered[0], "last": answered[-1]}
         break
     return source
+
+
+def _rank(metric: View, classes: int) -> int:
+    """Return 0 for a class-standardised metric over at least half of the classes, 1 for a plain one, 2 otherwise."""
+    if not metric["standardised"]:
+        return 1
+    covered = [
+        lv["cell"]["n_classes"] or 0 for lv in metric["levels"] if lv["cell"] and lv["cell"]["value"] is not None
+    ]
+    return 0 if covered and 2 * min(covered) >= classes else 2
+
+
+def _excludes_zero(gap: View | None) -> bool:
+    """Tell whether a difference's interval excludes zero at the two digits that are shown."""
+    if gap is None or gap["low"] is None or gap["high"] is None:
+        return False
+    return not round(gap["low"], 2) <= 0 <= round(gap["high"], 2)
 
 
 def _extreme_classes(classes: View) -> View | None:

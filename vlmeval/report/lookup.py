@@ -72,7 +72,7 @@ def cell(row: MetricRow | None) -> View | None:
         "high": row.high,
         "n": row.n,
         "n_units": row.n_units,
-        "n_positive": row.n_positive,
+        "n_positive": row.n_positive if row.averaging == "class" else None,
         "greyed": row.greyed,
         "n_classes": row.n_classes,
         "reason": row.reason,

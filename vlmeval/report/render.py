@@ -89,6 +89,7 @@ def _environment(folder: Path) -> Any:
         "count": text.count,
         "seconds": text.seconds,
         "slug": text.slug,
+        "sentence": text.sentence,
         "lower_first": text.lower_first,
     }
     environment.tests["link"] = text.is_link

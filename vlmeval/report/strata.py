@@ -33,11 +33,16 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
         "unavailable": group.unavailable,
         "levels": [_level(lv) for lv in group.levels],
         "metrics": [],
+        "no_standard": None,
         "classes": [],
     }
     if group.unavailable is not None:
         return view
-    view["metrics"] = _metrics(group, rows, headline, record)
+    metrics = _metrics(group, rows, headline, record)
+    if metrics and not any(_cases(metric) for metric in metrics):
+        return view | {"unavailable": f"not recorded for any {record.benchmark.unit.name} of this run"}
+    view["metrics"] = [m for m in metrics if not m["standardised"] or _has_values(m)]
+    view["no_standard"] = next((_reason(m) for m in metrics if m["standardised"] and not _has_values(m)), None)
     view["classes"] = [
         {
             "id": spec.id,
@@ -90,6 +95,20 @@ def _metric(metric: str, averaging: str, group: GroupSpec, rows: Rows, headline:
         "levels": [{**_level(lv), "cell": by[lv.id]} for lv in group.levels],
         "gaps": [{"id": gap, "name": name, "cell": by[gap]} for gap, name in GAPS.items() if by[gap] is not None],
     }
+
+
+def _cases(metric: View) -> int:
+    """Return the number of rows in answered levels."""
+    return sum(lv["cell"]["n"] for lv in metric["levels"] if lv["cell"] and not lv["missing"])
+
+
+def _has_values(metric: View) -> bool:
+    return any(lv["cell"] and lv["cell"]["value"] is not None for lv in metric["levels"])
+
+
+def _reason(metric: View) -> str | None:
+    """Return why a class-standardised comparison has no values: the same in every level."""
+    return next((lv["cell"]["reason"] for lv in metric["levels"] if lv["cell"]), None)
 
 
 def _same(plain: View, standardised: View) -> bool:

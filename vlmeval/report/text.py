@@ -78,6 +78,11 @@ def lower_first(name: str) -> str:
     return name if name[1:2].isupper() or name[1:2].isdigit() else name[:1].lower() + name[1:]
 
 
+def sentence(words: str) -> str:
+    """Return words with exactly one full stop."""
+    return words.rstrip(". ") + "."
+
+
 def slug(text: str) -> str:
     """Return an id for an anchor: letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"

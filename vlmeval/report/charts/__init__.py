@@ -53,11 +53,8 @@ def _comparison(view: View, charts: dict[str, Spec]) -> None:
     compared = view["comparison"]
     if len(compared["rows"]) < 2:
         return
-    for i, metric in enumerate(compared["metrics"]):
-        items = [
-            Item(line["name"] + (" (headline)" if line["headline"] else ""), line["cells"][i], not line["headline"])
-            for line in compared["rows"]
-        ]
+    for i, metric in enumerate(compared["metrics"][:2]):
+        items = [Item(line["name"], line["cells"][i], not line["headline"]) for line in compared["rows"]]
         charts[f"comparison-{i}"] = _forest(items, metric["short"], metric["chance"])
 
 
