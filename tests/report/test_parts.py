@@ -26,7 +26,7 @@ from vlmeval.report.charts.forest import Item, forest
         (text.interval({"value": 0.5, "low": 0.4, "high": 0.6}, 2), "0.50 (0.40–0.60)"),
         (text.interval({"value": 0.0, "low": -0.1, "high": 0.1}, 2), "0.00 (−0.10 to 0.10)"),
         (text.interval({"value": 0.5, "low": None, "high": None}, 2), "0.50"),
-        (text.percent(0.1234), "12.3 %"),
+        (text.percent(0.1234), "12.3\u00a0%"),
         (text.count(12345), "12,345"),
         (text.count(None), "—"),
         (text.seconds(0.4), "0.40 s"),

@@ -246,12 +246,12 @@ def test_a_class_standardised_comparison_leads_if_it_covers_half_of_the_classes(
     assert source["metric"]["id"] == ("sensitivity" if leads else "balanced-accuracy")
 
 
-def test_a_class_standardised_comparison_over_no_class_gives_its_reason_once(single: Any) -> None:
+def test_a_class_standardised_comparison_over_no_class_is_left_out_and_said(single: Any) -> None:
     record, predictions = single
     none = tuple(
         r.model_copy(update={"value": None, "reason": "no common class"}) if r.averaging == "macro-common" else r
         for r in record.rows
     )
     tone = build_view(record.model_copy(update={"rows": none}), predictions)["tones"][0]
-    assert tone["no_standard"] == "no common class"
+    assert tone["too_narrow"] == {"common": 0, "classes": 7}
     assert not any(m["standardised"] for m in tone["metrics"])

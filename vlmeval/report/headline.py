@@ -120,9 +120,8 @@ def _tone(tones: list[View]) -> View:
 
 def _tone_source(tone: View) -> View:
     source: View = {"id": tone["id"], "name": tone["name"], "metric": None, "worst": None, "best": None, "gap": None}
-    # Case mix differs between levels: over the classes that every level has is the fairer comparison, if those are
-    # not a few only.
-    for metric in sorted(tone["metrics"], key=lambda m: _rank(m, len(tone["classes"]))):
+    # Case mix differs between levels: over the classes that every level has is the fairer comparison.
+    for metric in sorted(tone["metrics"], key=lambda m: not m["standardised"]):
         pair = extremes(metric)
         if pair is None:
             continue
@@ -133,16 +132,6 @@ def _tone_source(tone: View) -> View:
         source |= {"gap": gap, "excludes_zero": _excludes_zero(gap), "first": answered[0], "last": answered[-1]}
         break
     return source
-
-
-def _rank(metric: View, classes: int) -> int:
-    """Return 0 for a class-standardised metric over at least half of the classes, 1 for a plain one, 2 otherwise."""
-    if not metric["standardised"]:
-        return 1
-    covered = [
-        lv["cell"]["n_classes"] or 0 for lv in metric["levels"] if lv["cell"] and lv["cell"]["value"] is not None
-    ]
-    return 0 if covered and 2 * min(covered) >= classes else 2
 
 
 def _excludes_zero(gap: View | None) -> bool:

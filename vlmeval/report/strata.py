@@ -12,7 +12,8 @@ from vlmeval.report.tables import leading_chance
 GAPS: Final = {"worst": "Worst level", "max-min": "Largest minus smallest", "last-first": "Last minus first level"}
 TABLE_METRIC: Final = "auroc"
 TINY: Final = 1e-12
-# Case mix differs between levels; these follow their metric once more over the classes that every level has.
+# Case mix differs between levels; so each metric follows once more over the classes that every level has, if those are
+# at least half of all: over fewer it would be another question.
 STANDARDISED: Final = {"balanced-accuracy": "sensitivity"}
 
 
@@ -33,7 +34,7 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
         "unavailable": group.unavailable,
         "levels": [_level(lv) for lv in group.levels],
         "metrics": [],
-        "no_standard": None,
+        "too_narrow": None,
         "classes": [],
     }
     if group.unavailable is not None:
@@ -41,8 +42,10 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
     metrics = _metrics(group, rows, headline, record)
     if metrics and not any(_cases(metric) for metric in metrics):
         return view | {"unavailable": f"not recorded for any {record.benchmark.unit.name} of this run"}
-    view["metrics"] = [m for m in metrics if not m["standardised"] or _has_values(m)]
-    view["no_standard"] = next((_reason(m) for m in metrics if m["standardised"] and not _has_values(m)), None)
+    k = len(record.benchmark.classes)
+    view["metrics"] = [m for m in metrics if not m["standardised"] or 2 * _common(m) >= k]
+    narrow = [_common(m) for m in metrics if m["standardised"] and 2 * _common(m) < k]
+    view["too_narrow"] = {"common": narrow[0], "classes": k} if narrow else None
     view["classes"] = [
         {
             "id": spec.id,
@@ -102,13 +105,10 @@ def _cases(metric: View) -> int:
     return sum(lv["cell"]["n"] for lv in metric["levels"] if lv["cell"] and not lv["missing"])
 
 
-def _has_values(metric: View) -> bool:
-    return any(lv["cell"] and lv["cell"]["value"] is not None for lv in metric["levels"])
-
-
-def _reason(metric: View) -> str | None:
-    """Return why a class-standardised comparison has no values: the same in every level."""
-    return next((lv["cell"]["reason"] for lv in metric["levels"] if lv["cell"]), None)
+def _common(metric: View) -> int:
+    """Return over how many classes a class-standardised metric compares the levels; 0 if it has no values."""
+    cells = [lv["cell"] for lv in metric["levels"] if lv["cell"] and lv["cell"]["value"] is not None]
+    return min((c["n_classes"] or 0 for c in cells), default=0)
 
 
 def _same(plain: View, standardised: View) -> bool:

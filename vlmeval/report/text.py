@@ -43,7 +43,7 @@ def interval(cell: dict[str, Any], digits: int = 3) -> str:
 
 def percent(share: float | None, digits: int = 1) -> str:
     """Return a share in per cent: ``12.3 %``."""
-    return "—" if share is None else f"{100 * share:.{digits}f} %"
+    return "—" if share is None else f"{100 * share:.{digits}f}\u00a0%"
 
 
 def count(value: int | None) -> str:

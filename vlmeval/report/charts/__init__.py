@@ -74,7 +74,7 @@ def _class_item(line: View, cell: View | None, chance: float | None) -> Item:
 
 
 def _group(group: View, charts: dict[str, Spec]) -> None:
-    """Draw the first two metrics of a group: the card's first, and the same over the classes that every level has."""
+    """Draw a group's first two metrics: the card's first, and that over the same classes (or the card's second)."""
     for i, metric in enumerate(group["metrics"][:2]):
         everyone = metric["overall"]
         items = [Item("Everyone", everyone)] if everyone else []
