@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from vlmeval.embed.model import CachedModel
-from vlmeval.embed.options import Embedded
+from vlmeval.embed.options import Embedded, Facts
 from vlmeval.encoders.protocol import ModelHandle, ScoreRule
 from vlmeval.errors import DataError
 from vlmeval.records import Embeddings, Samples
+
+# What `Encoder.describe` would say, where there is no encoder.
+NO_MODEL: Final[Facts] = {
+    "text_rules": "none: no text model",
+    "revision": None,
+    "score_rule": "none",
+    "scale": None,
+    "bias": None,
+}
 
 
 def given_images(model: CachedModel, handle: ModelHandle, samples: Samples, *, with_texts: bool) -> Embedded:
@@ -22,7 +33,7 @@ def given_images(model: CachedModel, handle: ModelHandle, samples: Samples, *, w
     names = [ref.path.name if ref.member is None else ref.member for ref in samples.images]
     joined = handle.vectors().join(samples.ids.tolist(), names)
     dim = joined.vectors.shape[1]
-    rule, facts = ScoreRule(handle.card.score), {}
+    rule, facts = ScoreRule(handle.card.score), dict(NO_MODEL)
     if with_texts:
         known = model.facts()
         if known.dim != dim:
