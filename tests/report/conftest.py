@@ -26,6 +26,7 @@ from vlmeval.records import (
     PromptsUsed,
     RunRecord,
 )
+from vlmeval.report import build_view, render
 from vlmeval.stats import Resamples, summarise
 
 Run = tuple[RunRecord, list[Predictions]]
@@ -364,6 +365,13 @@ def hostile() -> Run:
     """A run whose class names, titles and badges try to break out of the page."""
     evil = Badge(kind="partial", text=HOSTILE[1], source="javascript:alert(1)")
     return simulate(Recipe(names=HOSTILE, badges=(evil,), title=HOSTILE[0], units=400, prompt_sets=2))
+
+
+@pytest.fixture(scope="session")
+def pages(single: Run, multi: Run, hostile: Run) -> dict[str, str]:
+    """The rendered pages by name."""
+    runs = {"single": single, "multi": multi, "hostile": hostile}
+    return {name: render(build_view(*run)) for name, run in runs.items()}
 
 
 @pytest.fixture(scope="session")

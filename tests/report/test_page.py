@@ -54,13 +54,6 @@ class Page(HTMLParser):
         return [a[attribute] or "" for _, a in self.elements if attribute in a]
 
 
-@pytest.fixture(scope="session")
-def pages(single: Any, multi: Any, hostile: Any) -> dict[str, str]:
-    """The rendered pages by name."""
-    runs = {"single": single, "multi": multi, "hostile": hostile}
-    return {name: render(build_view(*run)) for name, run in runs.items()}
-
-
 @pytest.mark.parametrize("name", ["single", "multi", "hostile"])
 def test_only_our_scripts_may_run_and_each_is_named_by_its_hash(pages: dict[str, str], name: str) -> None:
     page = Page(pages[name])
