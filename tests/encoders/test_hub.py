@@ -136,6 +136,8 @@ try:
     if sys.argv[3] == "load":
         encoder = handle.load("cpu", "float32")
         print(json.dumps({"key": handle.key, "revision": encoder.describe()["revision"], "dim": encoder.dim}))
+    elif sys.argv[3] == "look":
+        print(json.dumps({"found": handle.look()}))
     else:
         print(json.dumps({"folder": str(handle.fetch()), "key": handle.key, "torch": "torch" in sys.modules}))
 except VlmevalError as error:
@@ -196,6 +198,18 @@ def test_a_gate_is_explained_step_by_step(hub: FakeHub, hf_clip: Path, tmp_path:
     assert "is gated" in error["message"]
     for step in ("https://huggingface.co/org/tiny", "hf auth login", "--model tiny@FOLDER"):
         assert step in error["hint"]
+
+
+def test_a_look_downloads_nothing_and_finds_what_a_fetch_would(hub: FakeHub, hf_clip: Path, tmp_path: Path) -> None:
+    hub.repos["org/tiny"] = files_of(hf_clip)
+    assert ask(hub.url, tmp_path, "hf:org/tiny", what="look") == {"found": None}
+    assert not list(tmp_path.rglob("*.safetensors"))
+    assert "is gated" in ask(hub.url, tmp_path, "tiny", what="look", cards=[CARD])["message"]
+    assert ask(hub.url, tmp_path, "tiny", what="look", cards=[CARD], HF_TOKEN="hf_x") == {"found": None}
+    assert "no model" in ask(hub.url, tmp_path, "hf:org/nothing", what="look")["message"]
+    assert "cannot be reached" in ask("http://127.0.0.1:9", tmp_path, "tiny", what="look", cards=[CARD])["message"]
+    ask(hub.url, tmp_path, "hf:org/tiny")
+    assert ask("http://127.0.0.1:9", tmp_path, "hf:org/tiny", what="look") == {"found": None}
 
 
 def test_a_wrong_name_and_a_wrong_revision(hub: FakeHub, hf_clip: Path, tmp_path: Path) -> None:

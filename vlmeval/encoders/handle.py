@@ -55,6 +55,10 @@ class WeightsHandle:
         """Make sure that the weights are on this machine."""
         return self.source.fetch()
 
+    def look(self) -> None:
+        """Raise ModelUnavailableError when the weights are neither here nor to be had; downloads nothing."""
+        self.source.look()
+
     def load(self, device: str, dtype: str) -> Encoder:
         """Load on ``device`` in ``dtype``."""
         from vlmeval.encoders.towers import Wanted
@@ -117,6 +121,11 @@ class VectorsHandle:
     def fetch(self) -> Path | None:
         """Make sure that the text model's weights are here; the vectors are."""
         return None if self.text_model is None else self.text_model.fetch()
+
+    def look(self) -> None:
+        """Look for the text model's weights; the vectors are here."""
+        if self.text_model is not None:
+            self.text_model.look()
 
     def load(self, device: str, dtype: str) -> Encoder:
         """Load the text model; raises UsageError when none was named."""

@@ -67,10 +67,9 @@ class HubRepo:
             The commit that ``revision`` is known to mean.
         """
         known = commit or self.local_commit()
-        if known is not None:
-            folder = _repo_cache(self.repo) / "snapshots" / known
-            if is_complete(folder, weights):
-                return folder
+        here = self._here(weights, known)
+        if here is not None:
+            return here
         pinned = HubRepo(self.repo, known or self.revision, self.gated, self.alias)
         found, names = _ask_hub(pinned)
         wanted = _wanted(names, weights, self)
@@ -80,6 +79,22 @@ class HubRepo:
             folder = _download(self, found, wanted)
         self._remember(found)
         return folder
+
+    def look(self, weights: Sequence[str], commit: str | None = None) -> None:
+        """Raise ModelUnavailableError when ``fetch`` would, as far as one question can tell; downloads nothing."""
+        known = commit or self.local_commit()
+        if self._here(weights, known) is not None:
+            return
+        _ask_hub(HubRepo(self.repo, known or self.revision, self.gated, self.alias))
+        # The hub describes gated models to anybody, and refuses their files to those who are not logged in.
+        from huggingface_hub import get_token
+
+        if self.gated and get_token() is None:
+            raise gated_error(self)
+
+    def _here(self, weights: Sequence[str], commit: str | None) -> Path | None:
+        folder = None if commit is None else _repo_cache(self.repo) / "snapshots" / commit
+        return folder if folder is not None and is_complete(folder, weights) else None
 
     def _remember(self, commit: str) -> None:
         """Note what a branch or tag meant, as the hub client does: the next run need not ask."""

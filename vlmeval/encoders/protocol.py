@@ -152,6 +152,9 @@ class ModelHandle(Protocol):
         Raises ModelUnavailableError, with the steps to take, and leaves nothing half-written.
         """
 
+    def look(self) -> None:
+        """Raise ModelUnavailableError when the weights are neither here nor to be had; downloads nothing."""
+
     def load(self, device: str, dtype: str) -> Encoder:
         """Load on ``device`` (cpu, cuda, cuda:1, mps) in ``dtype`` (float32, float16, bfloat16)."""
 

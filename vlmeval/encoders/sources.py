@@ -30,6 +30,9 @@ class Source(Protocol):
     def fetch(self) -> Path:
         """Return the folder (a checkpoint) or file (an open_clip tag's weights) on this machine."""
 
+    def look(self) -> None:
+        """Raise ModelUnavailableError when the weights are neither here nor to be had; downloads nothing."""
+
 
 @dataclass(frozen=True)
 class LocalFolder:
@@ -63,6 +66,11 @@ class LocalFolder:
         return self.folder
 
 
+    def look(self) -> None:
+        """Raise as ``fetch`` does."""
+        self.fetch()
+
+
 @dataclass(frozen=True)
 class HubSource:
     """A hub repository; its identity is its name and commit."""
@@ -86,6 +94,10 @@ class HubSource:
     def fetch(self) -> Path:
         """Return the snapshot folder, downloading what is absent."""
         return self.repo.fetch(self.weights, self._commit)
+
+    def look(self) -> None:
+        """Ask the hub whether it would give what is absent."""
+        self.repo.look(self.weights)
 
 
 @dataclass(frozen=True)
@@ -112,6 +124,10 @@ class OpenClipTag:
         """Return the weights file."""
         files = weight_files(self._hub.fetch(), self._hub.weights)
         return files[0]
+
+    def look(self) -> None:
+        """Ask the hub whether it would give what is absent."""
+        self._hub.look()
 
     def config(self) -> dict[str, Any]:
         """Return open_clip's settings for the tag: mean, std, interpolation, resize_mode, quick_gelu."""
