@@ -6,6 +6,7 @@ import ast
 import csv
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vlmeval.catalog import load_catalog
 from vlmeval.data import load_samples
 from vlmeval.data.audit import audit
 from vlmeval.data.describe import describe
@@ -22,6 +24,7 @@ from vlmeval.records import Benchmark
 pytestmark = pytest.mark.realdata
 Cards = Callable[[str], Benchmark]
 Describe = Callable[[str], dict[str, Any]]
+LABEL_NAMES = "dermatologist_skin_condition_on_label_name"
 BENCHMARKS = ("scin", "scin@notebook", "scin-broad", "scin-broad@top1", "ham10000")
 IMAGES_OF = {
     "eczema": 2303, "allergic-contact-dermatitis": 1909, "insect-bite": 854, "urticaria": 678, "psoriasis": 652,
@@ -121,11 +124,45 @@ def test_tones_agree_with_counting_them_by_hand(
 def test_the_broad_class_list_follows_its_rule(label_rows: list[dict[str, str]], cards: Cards) -> None:
     cases: Counter[str] = Counter()
     for row in label_rows:
-        cases.update(set(ast.literal_eval(row["dermatologist_skin_condition_on_label_name"])))
+        cases.update(set(ast.literal_eval(row[LABEL_NAMES])))
     assert len(cases) == 370
     expected = sorted((name for name, count in cases.items() if count >= 30), key=lambda name: (-cases[name], name))
     assert [label for spec in cards("scin-broad").classes for label in spec.labels] == expected
     assert len(expected) == 44
+
+
+@pytest.mark.parametrize("name", ["scin", "scin-broad"])
+def test_no_synonym_is_a_condition_that_the_data_label_apart(
+    name: str, label_rows: list[dict[str, str]], cards: Cards
+) -> None:
+    def bare(text: str) -> str:
+        return re.sub(r"^(an?|the) ", "", " ".join(re.sub(r"[^\w\s]", " ", text.lower()).split()))
+
+    labels = {bare(n) for row in label_rows for n in ast.literal_eval(row[LABEL_NAMES])}
+    card, catalog = cards(name), load_catalog()
+    for kind in ("names", "photo", "lay"):
+        words = catalog.prompt_set(f"{name}/{kind}").names
+        for spec in card.classes:
+            own = {bare(text) for text in (spec.name, *spec.labels)}
+            others = {bare(text) for text in (*spec.synonyms, *words[spec.id])} - own
+            assert others & labels == set(), (kind, spec.id)
+
+
+def test_rank_weights_share_the_ranks_of_equal_confidences(label_rows: list[dict[str, str]]) -> None:
+    # As the card of scin-broad@top1 says: 1, 1/2, 1/3 in order of confidence; equal confidences share their mean.
+    checked = 0
+    for row in label_rows:
+        names = ast.literal_eval(row[LABEL_NAMES])
+        if not names or row["dermatologist_gradable_for_skin_condition_2"]:
+            continue
+        sure = ast.literal_eval(row["dermatologist_skin_condition_confidence"])
+        order = sorted(sure, reverse=True)
+        raw = [np.mean([1 / (rank + 1) for rank, other in enumerate(order) if other == one]) for one in sure]
+        weights = ast.literal_eval(row["weighted_skin_condition_label"])
+        for condition, weight in zip(names, np.array(raw) / np.sum(raw), strict=True):
+            assert abs(weights[condition] - weight) < 0.0101
+        checked += 1
+    assert checked == 2409
 
 
 def test_single_answers_and_ties(described: Describe) -> None:

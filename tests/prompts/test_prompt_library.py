@@ -191,6 +191,46 @@ def test_descriptions_of_clinical_photos_speak_of_dark_and_light_skin(family: st
         assert "light skin" in together, k
 
 
+BRITISH = re.compile(r"grey|colour|\bcentre|oedema|haem|naev|orrhoe|mould|metre|tumour|\w*enterd\b", re.IGNORECASE)
+BRITISH_SYNONYMS = {"seborrhoeic dermatitis", "a melanocytic naevus"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=IDS)
+def test_spelling_is_american_except_in_synonyms(path: Path) -> None:
+    prompts = read(path)
+    words = [name for names in prompts.names.values() for name in names if name not in BRITISH_SYNONYMS]
+    words += [text for texts in prompts.class_templates.values() for text in texts]
+    assert [text for text in (*words, *prompts.templates) if BRITISH.search(text)] == []
+
+
+def test_sentences_name_the_dermatoscope_only_where_there_is_one() -> None:
+    through_a_dermatoscope = re.compile(r"derm(at)?oscop", re.IGNORECASE)
+    assert all(through_a_dermatoscope.search(template) for template in load("ham10000/photo").templates)
+    for family in ("scin", "scin-broad"):
+        for kind in KINDS:
+            texts = [text for texts in filled(load(f"{family}/{kind}")).values() for text in texts]
+            assert [text for text in texts if through_a_dermatoscope.search(text)] == []
+
+
+@pytest.mark.parametrize("kind", ["names", "photo", "clinical"])
+@pytest.mark.parametrize(
+    ("family", "condition", "parts"),
+    [
+        ("ham10000", "akiec", ["actinic keratosis", "intraepithelial carcinoma"]),
+        ("ham10000", "bkl", ["seborrheic keratosis", "solar lentigo", "lichen planus-like keratosis"]),
+        ("ham10000", "vasc", ["angioma", "angiokeratoma", "pyogenic granuloma", "hemorrhage"]),
+        ("scin-broad", "lichen-planus-lichenoid-eruption", ["lichen planus", "lichenoid eruption"]),
+        ("scin-broad", "abrasion-scrape-or-scab", ["abrasion", "scrape", "scab"]),
+        ("scin-broad", "scc-sccis", ["squamous cell carcinoma", "squamous cell carcinoma in situ"]),
+    ],
+)
+def test_a_class_of_several_conditions_has_words_for_each(
+    family: str, condition: str, parts: list[str], kind: str
+) -> None:
+    texts = filled(load(f"{family}/{kind}"))[condition]
+    assert [part for part in parts if not any(says(text, part) for text in texts)] == []
+
+
 def test_what_the_cards_name_is_there_and_fits() -> None:
     """Every set a benchmark's card names fills without error, and to the strings this module expects."""
     catalog = load_catalog()
