@@ -11,7 +11,7 @@ from vlmeval.records import Environment
 
 PACKAGES = (
     "torch", "torchvision", "open_clip_torch", "transformers", "datasets", "scikit-learn", "pandas", "numpy", "pillow",
-    "pyarrow", "safetensors",
+    "pyarrow", "safetensors", "pydantic", "altair",
 )  # fmt: skip
 
 

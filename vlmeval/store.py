@@ -2,7 +2,7 @@
 
 A run lies in `<runs>/<benchmark>/<model>/<first 12 hex digits of its digest>/`: `predictions.parquet` (truth and scores
 by sample), `metrics.csv` (the metric rows, for spreadsheets), `report.html`, and `run.json`, written last: a run is
-complete if and only if that file is there.
+complete if and only if that file is there. Nothing in a folder says where it lies: it may be moved or sent elsewhere.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from vlmeval.atomic import write_bytes, write_text
-from vlmeval.errors import DataError, MissingDataError
+from vlmeval.errors import DataError, MissingDataError, UsageError
 from vlmeval.records import Benchmark, Decision, MethodUsed, MetricRow, Predictions, RunRecord
 
 RECORD, PREDICTIONS, METRICS, REPORT = "run.json", "predictions.parquet", "metrics.csv", "report.html"
+FILES = (PREDICTIONS, METRICS, REPORT, RECORD)
+RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
+"""Names that Windows keeps for devices, with any extension."""
 
 
 def run_folder(runs: Path, benchmark: str, model: str, digest: str) -> Path:
@@ -31,20 +36,79 @@ def run_folder(runs: Path, benchmark: str, model: str, digest: str) -> Path:
 
 
 def find_run(folder: Path, digest: str) -> RunRecord | None:
-    """Return the finished run in ``folder`` if it is the one of ``digest``; None when it is not there or not whole."""
-    if not (folder / RECORD).is_file() or not (folder / PREDICTIONS).is_file():
+    """Return the finished run in ``folder`` if it is the one of ``digest``.
+
+    None when it is not there, not whole, or damaged: then it is to be run (again).
+    """
+    if not all((folder / name).is_file() for name in FILES):
         return None
-    record = read_record(folder)
+    try:
+        record = read_record(folder)
+    except DataError:
+        return None
     return record if record.digest == digest else None
 
 
-def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions], report: str) -> None:
-    """Write a run; `run.json` comes last, so that a folder is a run only when everything else is there."""
-    (folder / RECORD).unlink(missing_ok=True)
-    write_bytes(folder / PREDICTIONS, _predictions_parquet(record.benchmark, predictions))
-    write_text(folder / METRICS, metrics_csv(record.rows))
-    write_text(folder / REPORT, report)
-    write_text(folder / RECORD, record.model_dump_json(indent=1) + "\n")
+def check_writable(folder: Path) -> None:
+    """Raise UsageError when ``folder`` cannot be made or written to, as far as that is known without trying."""
+    nearest = next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
+    if not nearest.is_dir():
+        raise UsageError("runs cannot be written here", file=nearest, expected="a folder", found="a file", hint=OTHER)
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UsageError("runs cannot be written here", file=nearest, found="no permission to write", hint=OTHER)
+
+
+OTHER = "give another folder with --out; what was embedded stays in the cache"
+
+
+def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions], report: str) -> RunRecord:
+    """Write a run; `run.json` comes last, so that a folder is a run only when everything else is there.
+
+    Returns
+    -------
+    RunRecord
+        The record that lies in the folder now: ``record``, or that of another process that finished the same run
+        in the meantime.
+
+    Raises
+    ------
+    DataError
+        The folder cannot be written to, or the disk is full.
+    """
+    with writing(folder), _alone(folder):
+        finished = find_run(folder, record.digest)
+        if finished is not None:
+            return finished
+        (folder / RECORD).unlink(missing_ok=True)
+        write_bytes(folder / PREDICTIONS, _predictions_parquet(record.benchmark, predictions))
+        write_text(folder / METRICS, metrics_csv(record.rows))
+        write_text(folder / REPORT, report)
+        write_text(folder / RECORD, record.model_dump_json(indent=1) + "\n")
+    return record
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn what the system says against writing to ``place`` (no permission, disk full) into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise DataError("the output cannot be written", file=place, found=found, hint=OTHER) from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes that finish the same run from writing at the same time."""
+    import filelock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder.parent / f".{folder.name}.lock"
+    with filelock.FileLock(lock):
+        yield
+        # Whoever waits on the removed file finds the finished run; Windows does not remove files that are open.
+        if os.name == "posix":
+            lock.unlink(missing_ok=True)
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -64,9 +128,11 @@ def read_record(folder: Path) -> RunRecord:
     """
     path = folder if folder.name == RECORD else folder / RECORD
     if not path.is_file():
-        raise MissingDataError("there is no finished run here", file=path, hint="give a folder that holds run.json")
+        raise MissingDataError("there is no finished run here", file=path, hint=_runs_below(path.parent))
     try:
         return RunRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError("the run record cannot be read", file=path, found=error.strerror) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise DataError(
@@ -79,8 +145,23 @@ def read_record(folder: Path) -> RunRecord:
         ) from error
 
 
+def _runs_below(folder: Path) -> str:
+    """Say which runs lie beneath a folder that is none itself."""
+    # As deep as runs/<benchmark>/<model>/<digest> and no deeper: somebody may name a home folder.
+    found = sorted(path.parent for depth in (1, 2, 3) for path in folder.glob("*/" * depth + RECORD))
+    if not found:
+        return f"give a folder that holds {RECORD}; `vlmeval run` writes them below runs/ or --out"
+    return f"{len(found)} finished runs lie below it, such as\n" + "\n".join(str(path) for path in found[:3])
+
+
 def read_predictions(folder: Path, record: RunRecord) -> list[Predictions]:
-    """Read `predictions.parquet` back into one Predictions a method and level, in the record's order."""
+    """Read `predictions.parquet` back into one Predictions a method and level, in the record's order.
+
+    Raises
+    ------
+    DataError
+        The file is missing or damaged, or does not belong to the record.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -88,9 +169,17 @@ def read_predictions(folder: Path, record: RunRecord) -> list[Predictions]:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise DataError("the predictions of the run cannot be read", file=path, found=str(error)) from error
+        raise DataError("the predictions of the run cannot be read", file=path, found=str(error), hint=AGAIN) from error
     columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
-    return [_one_method(record.benchmark, method, columns) for method in record.methods]
+    try:
+        return [_one_method(record.benchmark, method, columns) for method in record.methods]
+    except (KeyError, ValueError) as error:
+        raise DataError(
+            "the predictions do not belong to the run record beside them", file=path, found=str(error), hint=AGAIN
+        ) from error
+
+
+AGAIN = "delete the run folder and run again: nothing that was embedded is lost"
 
 
 def json_schema() -> dict[str, Any]:
@@ -112,8 +201,9 @@ def metrics_csv(rows: Iterable[MetricRow]) -> str:
 
 
 def _slug(name: str) -> str:
-    """Turn a name into a folder name: letters, digits, `.`, `_`, `@` and `-`; never `.` or `..`."""
-    return re.sub(r"[^A-Za-z0-9._@-]+", "-", name).strip(".-")[-80:] or "unnamed"
+    """Turn a name into a folder name for any system: letters, digits, `.`, `_`, `@` and `-`; at most 80 of them."""
+    slug = re.sub(r"[^A-Za-z0-9._@-]+", "-", name)[-80:].strip(".-") or "unnamed"
+    return f"_{slug}" if RESERVED.match(slug) else slug
 
 
 def _predictions_parquet(benchmark: Benchmark, predictions: Sequence[Predictions]) -> bytes:
@@ -146,6 +236,8 @@ def _columns(benchmark: Benchmark, predictions: Predictions) -> dict[str, Any]:
 
 def _one_method(benchmark: Benchmark, method: MethodUsed, columns: Mapping[str, Any]) -> Predictions:
     rows = (columns["method"] == method.id) & (columns["level"] == method.level)
+    if not rows.any():
+        raise ValueError(f"no rows of {method.id} at {method.level} level")
     groups = {}
     for group in benchmark.available_groups:
         code_of = {level.id: code for code, level in enumerate(group.levels)}

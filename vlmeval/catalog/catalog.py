@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from vlmeval.catalog.expand import expand_prompts
 from vlmeval.catalog.yamlfile import YamlFile, read_yaml, validate
 from vlmeval.errors import CatalogError, UnknownNameError, UsageError
 from vlmeval.records import Benchmark, ModelCard, PromptSet
@@ -68,6 +69,22 @@ class Catalog:
     def benchmark(self, card_id: str) -> Benchmark:
         """Return a benchmark card (UnknownNameError, CatalogError)."""
         return self.benchmarks[card_id]
+
+    def expand(self, prompt_set_id: str, benchmark: Benchmark) -> dict[str, tuple[str, ...]]:
+        """Return {class id: prompts} of a prompt set for a benchmark, as `expand_prompts` does.
+
+        Raises
+        ------
+        UnknownNameError, CatalogError
+            No such set, or one that does not fit the benchmark: with its file and line.
+        """
+        prompt_set = self.prompt_set(prompt_set_id)
+        try:
+            return expand_prompts(prompt_set, benchmark)
+        except CatalogError as error:
+            file = read_yaml(self.prompt_sets.path(prompt_set_id))
+            error.file, error.line = str(file.path), file.line_of(tuple((error.key or "").split(".")))
+            raise
 
     def prompt_set(self, card_id: str) -> PromptSet:
         """Return a prompt set (UnknownNameError, CatalogError)."""
@@ -141,6 +158,7 @@ def _with_parent(shelf: Shelf[C], file: YamlFile, chain: tuple[str, ...]) -> Yam
             "the card to extend is not known", file=file.path, line=line, key="extends", found=repr(parent_id)
         )
     parent = _with_parent(shelf, read_yaml(shelf.path(parent_id)), (*chain, parent_id))
+    validate(Benchmark, parent)  # what is wrong in the parent is told of the parent's file
     values = {**parent.values, **file.values}
     del values["extends"]
     return YamlFile(file.path, values, file.lines)

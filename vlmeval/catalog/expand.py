@@ -18,7 +18,7 @@ def expand_prompts(prompt_set: PromptSet, benchmark: Benchmark) -> dict[str, tup
     ------
     CatalogError
         The set names a class the benchmark does not have, or has no words for one it has, or a template has a
-        placeholder other than ``{name}``.
+        placeholder other than ``{name}`` or becomes an empty prompt. `Catalog.expand` adds the file and line.
     """
     _check_classes(prompt_set, benchmark)
     return {spec.id: _prompts_of(prompt_set, spec) for spec in benchmark.classes}
@@ -74,4 +74,9 @@ def _filled(prompt_set: PromptSet, template: str, name: str) -> str:
             expected=f"only {PLACEHOLDER}",
             found=repr(template),
         )
-    return template.replace(PLACEHOLDER, name).strip()
+    prompt = template.replace(PLACEHOLDER, name).strip()
+    if not prompt:
+        raise CatalogError(
+            f"prompt set {prompt_set.id} has an empty prompt", key="templates", expected="words", found=repr(template)
+        )
+    return prompt

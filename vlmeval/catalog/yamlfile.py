@@ -21,6 +21,7 @@ from vlmeval.records import Record
 KeyPath = tuple[str | int, ...]
 R = TypeVar("R", bound=Record)
 MAX_BYTES = 2_000_000
+QUOTE = "put the value in quotes, so that YAML takes it as text"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -54,8 +55,11 @@ def read_yaml(path: Path) -> YamlFile:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError("the file cannot be read as UTF-8 text", file=path, found=str(error)) from error
-    loader = _Loader(text)
     lines: dict[KeyPath, int] = {}
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:  # a control character
+        raise CatalogError("the file is not valid YAML", file=path, found=str(error)) from error
     try:
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
@@ -65,6 +69,10 @@ def read_yaml(path: Path) -> YamlFile:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
         raise CatalogError("the file is not valid YAML", file=path, line=line, found=error.problem) from error
+    except yaml.YAMLError as error:
+        raise CatalogError("the file is not valid YAML", file=path, found=str(error)) from error
+    except RecursionError as error:
+        raise CatalogError("the file is nested too deeply for a card", file=path) from error
     finally:
         loader.dispose()
     return YamlFile(path, values, lines)
@@ -102,7 +110,13 @@ def _build(loader: Any, node: yaml.Node, key: KeyPath, lines: dict[KeyPath, int]
         return _build_mapping(loader, node, key, lines, seen)
     if isinstance(node, yaml.SequenceNode):
         return [_build(loader, item, (*key, i), lines, seen) for i, item in enumerate(node.value)]
-    return loader.construct_object(node, deep=True)
+    try:
+        return loader.construct_object(node, deep=True)
+    except ValueError as error:  # a date such as 2024-13-45, a number of ten thousand digits
+        line = node.start_mark.line + 1
+        raise CatalogError(
+            "the value cannot be read", file=seen.path, line=line, key=_dotted(key), found=str(error), hint=QUOTE
+        ) from error
 
 
 def _build_mapping(
@@ -135,6 +149,8 @@ def _problem(record: type[BaseModel], file: YamlFile, detail: dict[str, Any]) ->
         hint = f"did you mean {' or '.join(near)}?" if near else None
     else:
         message, expected = "the value is not valid", str(detail["msg"])
+        if kind == "string_type" and not isinstance(detail["input"], dict | list | None):
+            hint = QUOTE  # YAML reads no, 1 and 2024-01-01 as something else
     short = found if len(found) <= 120 else found[:117] + "..."
     return CatalogError(
         message, file=file.path, line=file.line_of(key), key=_dotted(key), expected=expected, found=short, hint=hint

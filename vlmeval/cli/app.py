@@ -6,6 +6,8 @@ Exit codes: 0 done, 2 wrong usage or configuration, 3 wrong or missing data, 4 m
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -55,4 +57,7 @@ schema.register(app)
 
 def main() -> None:
     """Run the command line; exits with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a path or class name is no reason to fail
     app()

@@ -46,7 +46,7 @@ def clear(
     from vlmeval.embed import Cache
 
     store = Cache(cache)
-    if not (yes or json_output):
+    if not yes:
         typer.confirm(f"Delete embeddings in {store.root}?", abort=True, err=True)
     cleared = store.clear(encoder=encoder, older_days=older_days)
     if json_output:

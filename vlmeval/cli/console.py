@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,15 +41,17 @@ def err() -> Console:
 
 
 def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    # No emoji codes: `:bug:` in somebody's path is meant as it stands.
+    console = Console(stderr=stderr, highlight=False, emoji=False, soft_wrap=True)
     if not console.is_terminal:
-        console = Console(stderr=stderr, highlight=False, width=10_000, no_color=True, soft_wrap=True)
+        console = Console(stderr=stderr, highlight=False, emoji=False, width=10_000, no_color=True, soft_wrap=True)
     return console
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON object on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    """Print one JSON object on stdout; as ASCII where the terminal or pipe is not UTF-8."""
+    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    sys.stdout.write(json.dumps(value, ensure_ascii=ascii_only, indent=2, allow_nan=False) + "\n")
 
 
 def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -72,17 +75,23 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        as_json = bool(kwargs.get("json_output"))
         try:
-            return command(*args, **kwargs)
+            result = command(*args, **kwargs)
+            sys.stdout.flush()
         except VlmevalError as error:
-            show_error(error, as_json=bool(kwargs.get("json_output")))
+            show_error(error, as_json=as_json)
             raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt as error:
-            err().print("interrupted; what was embedded stays in the cache")
+        except (KeyboardInterrupt, typer.Abort) as error:
+            # Abort: a question was answered with no, or there was nobody to answer it
+            declined = isinstance(error, typer.Abort)
+            show_stop("nothing was done" if declined else "interrupted; what was embedded stays in the cache", as_json)
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:
-            sys.stderr.close()  # the reader went away: nothing more to say, and no complaint from the interpreter
+            # The reader went away: nothing more to say, and no complaint from the interpreter when it flushes.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from error
+        return result
 
     return wrapped
 
@@ -97,6 +106,14 @@ def show_error(error: VlmevalError, *, as_json: bool) -> None:
     console.print(f"[bold red]error:[/] {escape(first)}")
     if rest:
         console.print(escape(rest))
+
+
+def show_stop(message: str, as_json: bool) -> None:
+    """Say that a person stopped the verb."""
+    if as_json:
+        print_json({"error": "Interrupted", "message": message, "exit_code": INTERRUPTED})
+    else:
+        err().print(message)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from rich.markup import escape
 
 from vlmeval.cli import console
 from vlmeval.cli.options import Json
@@ -35,7 +36,7 @@ def doctor(json_output: Json = False) -> None:
     else:
         console.table(None, ["what", "found"], facts.items())
         for problem in problems:
-            console.err().print(f"[bold yellow]problem:[/] {problem}")
+            console.err().print(f"[bold yellow]problem:[/] {escape(problem)}")
     if problems:
         raise typer.Exit(2)
 
@@ -79,8 +80,10 @@ def clashing_distributions() -> list[str]:
 def _device(missing: list[str]) -> str:
     if "torch" in missing:
         return "unknown (torch is not installed)"
-    import torch
-
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # a library it was built against is not here
+        return f"unknown (torch cannot be imported: {error})"
     if torch.cuda.is_available():
         return f"cuda ({torch.cuda.get_device_name()})"
     return "mps" if torch.backends.mps.is_available() else "cpu"

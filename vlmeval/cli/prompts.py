@@ -33,7 +33,7 @@ def show(
     json_output: Json = False,
 ) -> None:
     """Print the final strings of a prompt set, class by class."""
-    from vlmeval.catalog import expand_prompts, load_catalog
+    from vlmeval.catalog import load_catalog
     from vlmeval.errors import UsageError
 
     catalog = load_catalog(data_root or [])
@@ -44,7 +44,7 @@ def show(
             f"prompt set {prompts} is for any benchmark", hint=f"say which: vlmeval prompts show {prompts} --bench scin"
         )
     benchmark = catalog.benchmark(bench)
-    strings = expand_prompts(chosen, benchmark)
+    strings = catalog.expand(prompts, benchmark)
     if json_output:
         console.print_json(
             {"prompts": chosen.id, "benchmark": bench, "aggregation": chosen.aggregation, "strings": strings}

@@ -48,7 +48,9 @@ def report(
             continue
         home = folder.parent if folder.name == store.RECORD else folder
         target = output or home / store.REPORT
-        write_text(target, render(views[-1]))
+        page = render(views[-1])
+        with store.writing(target):
+            write_text(target, page)
         console.out().print(f"report: {target}", markup=False)
     if json_output:
         console.print_json({"reports": views})

@@ -11,7 +11,7 @@ import typer
 
 from vlmeval.cli import console
 from vlmeval.cli.options import CacheDir, Data, DataRoots, Json, Runs
-from vlmeval.errors import UnknownNameError, UsageError, VlmevalError
+from vlmeval.errors import UsageError, VlmevalError
 
 if TYPE_CHECKING:
     from vlmeval.evaluate import Outcome
@@ -105,7 +105,8 @@ def run(
     from vlmeval.records import Plan
 
     methods = _methods(method)
-    if data is not None and len(bench) > 1:
+    finite_share(max_missing)
+    if data is not None and len(set(bench)) > 1:
         raise UsageError("--data goes with one --bench", hint="give each benchmark a call of its own, or fill the data "
                          "home (vlmeval doctor says where it is)")  # fmt: skip
     options = EmbedOptions(device=device, dtype=dtype.value, batch_size=batch_size, workers=workers)
@@ -125,8 +126,8 @@ def run(
             limit=limit,
             max_missing=max_missing,
         )
-        for one_bench in bench
-        for one_model in model
+        for one_bench in dict.fromkeys(bench)
+        for one_model in dict.fromkeys(model)
     ]
     run_all(plans, data_root or [], (out, data, cache), options, json_output=json_output)
 
@@ -218,11 +219,15 @@ def _interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
+def finite_share(share: float) -> None:
+    """Raise UsageError for ``--max-missing nan``, which is between 0 and 1 as far as comparisons go."""
+    if share != share:
+        raise UsageError("--max-missing is not a number", expected="a number from 0 to 1", found="nan")
+
+
 def _methods(text: str) -> tuple[str, ...]:
-    from vlmeval.methods import METHODS
+    from vlmeval.methods import check_methods
 
     names = tuple(name.strip() for name in text.split(",") if name.strip())
-    for name in names:
-        if name not in METHODS:
-            raise UnknownNameError("method", name, METHODS)
+    check_methods(names)
     return names

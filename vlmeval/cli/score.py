@@ -11,6 +11,7 @@ import typer
 from vlmeval.cli import console
 from vlmeval.cli.options import Data, DataRoots, Json, Runs
 from vlmeval.cli.run import Split
+from vlmeval.errors import UsageError
 
 EXAMPLE = """
 Examples:
@@ -48,7 +49,7 @@ def score(
     group: Annotated[list[str] | None, typer.Option(help="Column to report apart by. May be repeated.")] = None,
     score_prefix: Annotated[str, typer.Option(help="What the score columns begin with.")] = "score:",
     threshold: Annotated[float | None, typer.Option(help="Multi-label: one threshold for all classes.")] = None,
-    split: Annotated[Split, typer.Option(help="With --bench: rows to evaluate.")] = Split.test,
+    split: Annotated[Split | None, typer.Option(help="With --bench: rows to evaluate; default: test.")] = None,
     draws: Annotated[int, typer.Option(min=0, help="Bootstrap draws.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     max_missing: Annotated[float, typer.Option(min=0, max=1, help="Largest share of rows without prediction.")] = 0.01,
@@ -59,14 +60,20 @@ def score(
 ) -> None:  # fmt: skip
     """Put a table of predictions through the same statistics, record and report as a run."""
     from vlmeval.catalog import load_catalog
-    from vlmeval.cli.run import described, report_html, show
+    from vlmeval.cli.run import described, finite_share, report_html, show
     from vlmeval.evaluate.predictions_file import Columns
     from vlmeval.evaluate.score import Scoring
     from vlmeval.evaluate.score import score as evaluate
 
+    finite_share(max_missing)
+    if bench is None and split is not None:
+        raise UsageError("--split goes with --bench", hint="without a benchmark every row of the file is evaluated")
     benchmark = None if bench is None else load_catalog(data_root or []).benchmark(bench)
     columns = Columns(id_column, truth, unit, tuple(group or ()), score_prefix)
-    scoring = Scoring(file, kind.value, name or file.stem, columns, threshold, split.value, draws, seed, max_missing)
+    rows = (split or Split.test).value
+    # A file name may hold bytes that are no text; a record cannot.
+    whom = (name or file.stem).encode("utf-8", "replace").decode()
+    scoring = Scoring(file, kind.value, whom, columns, threshold, rows, draws, seed, max_missing)
     with console.progress_bars() as progress:
         outcome = evaluate(scoring, out, render=report_html, benchmark=benchmark, data=data, progress=progress)
     if json_output:

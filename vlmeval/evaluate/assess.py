@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from vlmeval.embed import Embedded
 from vlmeval.methods import Scored
 from vlmeval.progress import Progress, silent
 from vlmeval.records import (
@@ -120,6 +121,12 @@ def badges(benchmark: Benchmark, card: ModelCard | None, plan: Plan, unreadable:
     return tuple(found)
 
 
+def missing_badge(missing: int) -> tuple[Badge, ...]:
+    """Mark scored predictions that leave evaluated samples out."""
+    text = f"{missing} evaluated samples have no prediction and are left out."
+    return (Badge(kind="partial", text=text),) if missing else ()
+
+
 def metric_rows(
     predictions: Sequence[Predictions], plan: Plan, benchmark: Benchmark, progress: Progress = silent
 ) -> list[MetricRow]:
@@ -136,18 +143,16 @@ def metric_rows(
     return rows
 
 
-def truncation_finding(prompts: Sequence[str]) -> list[Finding]:
-    """Warn of prompts longer than the model's context: they lost their end."""
-    if not prompts:
-        return []
+def embedding_findings(embedded: Embedded) -> list[Finding]:
+    """Tell of prompts longer than the model's context (they lost their end) and of damaged cache files."""
+    seen = (
+        ("truncated-prompts", "prompts longer than the model's text context lost their end", embedded.truncated),
+        ("damaged-cache", "damaged cache files were set aside and computed anew", embedded.damaged),
+    )
     return [
-        Finding(
-            code="truncated-prompts",
-            severity="warning",
-            message="prompts longer than the model's text context lost their end",
-            count=len(prompts),
-            examples=tuple(prompts[:5]),
-        )
+        Finding(code=code, severity="warning", message=text, count=len(examples), examples=examples[:5])
+        for code, text, examples in seen
+        if examples
     ]
 
 

@@ -1,20 +1,77 @@
 """Before anything is loaded: the prompts and units of a plan, its identity, and whether its inputs are there.
 
-Comes in: a Plan, cards, Samples, a model handle. Goes out: PromptsUsed, the run's digest, or an error that says what to
-fetch.
+Comes in: a Plan, the catalog, a data folder. Goes out: `Inputs` (cards, Samples, the model's handle, the run's digest),
+or an error that says what to mend or fetch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from vlmeval.catalog import Catalog, expand_prompts
+from vlmeval.catalog import Catalog
+from vlmeval.data import load_samples
+from vlmeval.data.audit import audit, refuse_leaks
+from vlmeval.embed import Cache, EmbedOptions
+from vlmeval.embed.device import place
+from vlmeval.embed.hashing import content_hashes
 from vlmeval.encoders.protocol import ModelHandle
+from vlmeval.encoders.resolve import resolve
 from vlmeval.environment import own_version
 from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError
+from vlmeval.methods import Units, check_methods
+from vlmeval.progress import Progress, silent
 from vlmeval.records import Benchmark, Plan, PromptsUsed, Samples, digest_of
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything a run needs before a model is loaded; ``plan`` names its prompt sets, ``digest`` is its identity."""
+
+    plan: Plan
+    benchmark: Benchmark
+    prompts: tuple[PromptsUsed, ...]
+    handle: ModelHandle
+    samples: Samples
+    digest: str
+
+    @property
+    def texts(self) -> list[str]:
+        """Every distinct prompt, sorted."""
+        return sorted({text for used in self.prompts for strings in used.prompts.values() for text in strings})
+
+
+def read_inputs(
+    plan: Plan,
+    catalog: Catalog,
+    data: Path | None,
+    cache: Cache,
+    options: EmbedOptions,
+    progress: Progress = silent,
+) -> Inputs:
+    """Find and check everything that a plan names; no model is loaded.
+
+    Raises
+    ------
+    UsageError, DataError, ModelUnavailableError
+        A name, card, table or picture is not known, wrong or not there, or cases stand in two splits.
+    """
+    check_methods(plan.methods)
+    benchmark = catalog.benchmark(plan.benchmark)
+    prompts = prompts_used(plan, catalog, benchmark)
+    plan = plan.model_copy(update={"prompts": tuple(p.id for p in prompts)})
+    handle = resolve(plan.model, catalog)
+    samples = take_units(load_samples(benchmark, data, progress), plan.limit)
+    check_samples(samples, plan)
+    refuse_leaks(audit(samples), benchmark)
+    check_pictures(samples, handle, plan)
+    pictures = content_hashes(samples.images, cache.memo_folder, progress)
+    dtype = place(options, cache.devices_file).dtype
+    digest = run_digest(plan, prompts, handle, samples, pictures, dtype)
+    return Inputs(plan, benchmark, prompts, handle, samples, digest)
 
 
 def prompts_used(plan: Plan, catalog: Catalog, benchmark: Benchmark) -> tuple[PromptsUsed, ...]:
@@ -29,7 +86,7 @@ def prompts_used(plan: Plan, catalog: Catalog, benchmark: Benchmark) -> tuple[Pr
             digest=prompt_set.content_digest,
             aggregation=plan.aggregation or prompt_set.aggregation,
             source=prompt_set.source,
-            prompts=expand_prompts(prompt_set, benchmark),
+            prompts=catalog.expand(prompt_set.id, benchmark),
         )
         for prompt_set in map(catalog.prompt_set, dict.fromkeys(chosen))
     )
@@ -43,16 +100,45 @@ def take_units(samples: Samples, limit: int | None) -> Samples:
     return samples.take(np.isin(samples.units, units))
 
 
+def check_samples(samples: Samples, plan: Plan) -> None:
+    """Refuse what no number can be made of: no rows to evaluate, or a unit of several classes where it has one."""
+    benchmark = samples.benchmark
+    if not len(samples.in_split(plan.split)):
+        raise DataError(
+            f"{benchmark.id} has no {plan.split} samples to evaluate",
+            found=f"{len(samples)} samples in other splits" + (f" (--limit {plan.limit})" if plan.limit else ""),
+            hint="evaluate another split (--split) or more units (--limit)",
+        )
+    if benchmark.task != "single-label":
+        return
+    units = Units.of(samples)
+    mixed = np.flatnonzero(units.labels.sum(axis=1) > 1)
+    if len(mixed):
+        unit = benchmark.unit.name
+        rows = np.flatnonzero(units.member == mixed[0])
+        names = np.array(benchmark.class_ids)
+        classes = {str(samples.ids[row]): ", ".join(names[samples.labels[row]]) for row in rows}
+        raise DataError(
+            f"{len(mixed)} {unit}s of {benchmark.id} have pictures of different classes",
+            key=f"{unit} {samples.units[units.first[mixed[0]]]}",
+            expected=f"one class a {unit} (task: single-label)",
+            found="; ".join(f"{name}: {text}" for name, text in list(classes.items())[:5]),
+            hint=f"mend the labels or the column of the {unit}s, or make the card's task multi-label",
+        )
+
+
 def run_digest(
     plan: Plan,
     prompts: Sequence[PromptsUsed],
     handle: ModelHandle,
     samples: Samples,
     pictures: Sequence[bytes | str],
+    dtype: str,
 ) -> str:
     """Return the identity of a run: everything its numbers depend on, and vlmeval's version.
 
-    ``pictures`` are the content hashes of the samples' pictures (or why there is none), by row.
+    ``pictures`` are the content hashes of the samples' pictures (or why there is none), by row. ``dtype`` is the
+    precision that the plan's ``auto`` means on this machine: a GPU's bfloat16 run is not the CPU's float32 run.
     """
     return digest_of(
         {
@@ -61,6 +147,7 @@ def run_digest(
             "prompts": [p.content_digest for p in prompts],
             "model": [handle.key, handle.text_key],
             "samples": samples.digest,
+            "dtype": dtype,
             "pictures": digest_of([p if isinstance(p, str) else p.hex() for p in pictures]),
             "vlmeval": own_version(),
         }
@@ -76,7 +163,7 @@ def check_pictures(samples: Samples, handle: ModelHandle, plan: Plan) -> None:
         return
     hints = [f"vlmeval data fetch {samples.benchmark.data.home}    (or --data DIR, if you have them)"]
     try:
-        handle.fetch()
+        handle.look()
     except ModelUnavailableError as error:
         hints.append(f"the model is not here either: {error.message}\n{error.hint or ''}".rstrip())
     raise MissingDataError(

@@ -8,29 +8,26 @@ same plan on the same data finds its finished run and returns at once.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from vlmeval import store
 from vlmeval.catalog import Catalog
-from vlmeval.data import load_samples
 from vlmeval.data.audit import audit, refuse_leaks
 from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
-from vlmeval.embed.hashing import content_hashes
 from vlmeval.encoders.protocol import ModelHandle
-from vlmeval.encoders.resolve import resolve
 from vlmeval.environment import environment
 from vlmeval.evaluate import assess, planning
+from vlmeval.evaluate.outcome import Outcome, Render, Stopwatch, find, finish
+from vlmeval.evaluate.planning import Inputs
 from vlmeval.evaluate.zeroshot import zero_shot_predictions
 from vlmeval.progress import Progress, silent
-from vlmeval.records import ModelUsed, Plan, Predictions, RunRecord
+from vlmeval.records import Finding, MethodUsed, MetricRow, ModelUsed, Plan, Predictions, RunRecord
 
-Render = Callable[[RunRecord, Sequence[Predictions]], str]
+PREDICT = {"zero-shot": zero_shot_predictions}
+"""Method id -> the step that makes its predictions; the keys are those of `vlmeval.methods.METHODS`."""
 
 
 @dataclass(frozen=True)
@@ -40,26 +37,6 @@ class Where:
     runs: Path
     data: Path | None = None
     cache: Path | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A finished run: its record, its folder, and whether it was there already."""
-
-    record: RunRecord
-    folder: Path
-    found: bool
-
-
-@dataclass
-class _Stopwatch:
-    seconds: dict[str, float] = field(default_factory=dict)
-    _last: float = field(default_factory=time.perf_counter)
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name] = round(now - self._last, 4)
-        self._last = now
 
 
 def evaluate(
@@ -73,59 +50,95 @@ def evaluate(
 ) -> Outcome:
     """Evaluate ``plan.model`` on ``plan.benchmark`` and leave a run folder.
 
+    Parameters
+    ----------
+    plan
+        What to do; its ``dtype`` is the one that counts.
+    catalog
+        The cards that the plan's names stand for.
+    where
+        Folders of data, cache and runs.
+    render
+        Makes the report of a record and its predictions.
+    options
+        Device, batch size and workers.
+    progress
+        Told of everything that takes long.
+
     Raises
     ------
     UsageError, DataError, ModelUnavailableError
         With what to do; nothing half-written stays behind, and embeddings already computed stay in the cache.
     """
-    watch = _Stopwatch()
-    benchmark = catalog.benchmark(plan.benchmark)
-    prompts = planning.prompts_used(plan, catalog, benchmark)
-    plan = plan.model_copy(update={"prompts": tuple(p.id for p in prompts)})
-    handle = resolve(plan.model, catalog)
-    samples = planning.take_units(load_samples(benchmark, where.data, progress), plan.limit)
-    refuse_leaks(audit(samples), benchmark)
-    planning.check_pictures(samples, handle, plan)
-    cache = Cache(where.cache)
-    pictures = content_hashes(samples.images, cache.memo_folder, progress)
+    watch = Stopwatch()
+    cache, options = Cache(where.cache), replace(options or EmbedOptions(), dtype=plan.dtype)
+    inputs = planning.read_inputs(plan, catalog, where.data, cache, options, progress)
     watch.lap("read data")
 
-    digest = planning.run_digest(plan, prompts, handle, samples, pictures)
-    folder = store.run_folder(where.runs, benchmark.id, plan.model, digest)
-    known = store.find_run(folder, digest)
+    folder, known = find(where.runs, plan.model, plan.benchmark, inputs.digest)
     if known is not None:
-        return Outcome(known, folder, found=True)
+        return known
 
-    texts = sorted({text for used in prompts for strings in used.prompts.values() for text in strings})
-    embedded = embed(handle, samples, texts, cache, options or EmbedOptions(dtype=plan.dtype), progress)
-    planning.check_unreadable(embedded.unreadable, samples, plan)
-    samples = samples.take(~np.isin(samples.ids, list(embedded.unreadable)))
-    findings = audit(samples, embedded.hashes)
-    refuse_leaks(findings, benchmark)
+    embedded = embed(inputs.handle, inputs.samples, inputs.texts, cache, options, progress)
+    inputs, findings = _readable(inputs, embedded)
     watch.lap("embed")
 
-    predictions, methods = zero_shot_predictions(plan, samples, embedded, prompts)
+    predictions, methods = _predict(inputs, embedded)
     watch.lap("score")
-    rows = assess.metric_rows(predictions, plan, benchmark, progress)
+    rows = assess.metric_rows(predictions, inputs.plan, inputs.benchmark, progress)
     watch.lap("statistics")
-    record = RunRecord(
-        digest=digest,
+
+    record = _record(inputs, embedded, methods, rows, findings, watch)
+    return finish(folder, record, predictions, render)
+
+
+def _readable(inputs: Inputs, embedded: Embedded) -> tuple[Inputs, list[Finding]]:
+    """Leave out what could not be read, and look again for leaks and empty splits now that contents are known."""
+    planning.check_unreadable(embedded.unreadable, inputs.samples, inputs.plan)
+    samples = inputs.samples.take(~np.isin(inputs.samples.ids, list(embedded.unreadable)))
+    planning.check_samples(samples, inputs.plan)
+    findings = audit(samples, embedded.hashes)
+    refuse_leaks(findings, inputs.benchmark)
+    return replace(inputs, samples=samples), [*findings, *assess.embedding_findings(embedded)]
+
+
+def _predict(inputs: Inputs, embedded: Embedded) -> tuple[list[Predictions], list[MethodUsed]]:
+    """Carry out the plan's methods in turn; the first one's headline is the run's."""
+    predictions: list[Predictions] = []
+    methods: list[MethodUsed] = []
+    for position, name in enumerate(inputs.plan.methods):
+        scored, described = PREDICT[name](inputs.plan, inputs.samples, embedded, inputs.prompts)
+        predictions += scored
+        methods += described if position == 0 else [m.model_copy(update={"headline": False}) for m in described]
+    return predictions, methods
+
+
+def _record(
+    inputs: Inputs,
+    embedded: Embedded,
+    methods: list[MethodUsed],
+    rows: list[MetricRow],
+    findings: list[Finding],
+    watch: Stopwatch,
+) -> RunRecord:
+    plan, benchmark, samples = inputs.plan, inputs.benchmark, inputs.samples
+    data = assess.data_used(samples, samples.in_split(plan.split), embedded.unreadable)
+    return RunRecord(
+        digest=inputs.digest,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         plan=plan,
         benchmark=benchmark,
         benchmark_digest=benchmark.content_digest,
-        model=_model_used(handle, embedded),
-        prompts=prompts,
+        model=_model_used(inputs.handle, embedded),
+        prompts=inputs.prompts,
         methods=tuple(methods),
-        data=assess.data_used(samples, samples.in_split(plan.split), embedded.unreadable),
+        data=data.model_copy(update={"account": {**data.account, **embedded.account}}),
         rows=tuple(rows),
-        findings=(*findings, *assess.truncation_finding(embedded.truncated)),
-        badges=assess.badges(benchmark, handle.card, plan, len(embedded.unreadable)),
+        findings=tuple(findings),
+        badges=assess.badges(benchmark, inputs.handle.card, plan, len(embedded.unreadable)),
         timings=watch.seconds | {f"embed: {stage}": seconds for stage, seconds in embedded.timings.items()},
         environment=environment(embedded.device, embedded.dtype),
     )
-    store.write_run(folder, record, predictions, render(record, predictions))
-    return Outcome(record, folder, found=False)
 
 
 def _model_used(handle: ModelHandle, embedded: Embedded) -> ModelUsed:

@@ -1,39 +1,36 @@
 """Anybody's predictions through our statistics: a table in, a run folder with the same record and report out.
 
-With a benchmark, truth, units, groups and splits are the benchmark's, joined by sample id or picture name; without one
-they are the file's own.
+With a benchmark, truth, units, groups and splits are the benchmark's, joined by name (join.py); without one they are
+the file's own (own_truth.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from vlmeval import store
 from vlmeval.data import load_samples
 from vlmeval.data.audit import audit, refuse_leaks
-from vlmeval.data.csvfile import TextTable
 from vlmeval.environment import environment, own_version
-from vlmeval.errors import DataError, UsageError
-from vlmeval.evaluate import assess
+from vlmeval.errors import UsageError
+from vlmeval.evaluate import assess, planning
+from vlmeval.evaluate.join import join
+from vlmeval.evaluate.outcome import Outcome, Render, Stopwatch, find, finish
+from vlmeval.evaluate.own_truth import made_up_benchmark, own_samples, score_columns
 from vlmeval.evaluate.predictions_file import (
     Columns,
-    check_unit_column,
-    labels_of,
-    made_up_benchmark,
+    PredictionsFile,
+    class_columns,
     read_predictions_file,
     scores_of,
 )
-from vlmeval.evaluate.run import Outcome, Render
-from vlmeval.methods.scored import Units, at_image_level, at_unit_level
+from vlmeval.methods.scored import Scored, Units, at_image_level, at_unit_level
 from vlmeval.progress import Progress, silent
-from vlmeval.records import Benchmark, Decision, ImageRef, MethodUsed, Plan, Predictions, RunRecord, Samples, digest_of
+from vlmeval.records import Benchmark, Decision, Level, MethodUsed, Plan, Predictions, RunRecord, Samples, digest_of
 from vlmeval.records.model import ScoreKind
 
 
@@ -41,7 +38,8 @@ from vlmeval.records.model import ScoreKind
 class Scoring:
     """What to score: the file, what its columns and scores are, and whom the predictions are from.
 
-    ``threshold`` replaces the thresholds that would be chosen on validation rows (multi-label only).
+    ``threshold`` replaces the thresholds that would be chosen on validation rows (multi-label only). ``split`` and
+    ``max_missing`` (the largest share of evaluated samples without a prediction) matter with a benchmark only.
     """
 
     file: Path
@@ -53,6 +51,18 @@ class Scoring:
     draws: int = 2000
     seed: int = 0
     max_missing: float = 0.01
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """Samples and their scores [n, K]; ``level`` says whether a row is an image or a whole unit."""
+
+    file: PredictionsFile
+    samples: Samples
+    scores: npt.NDArray[np.float64]
+    level: Level
+    missing: int
+    account: dict[str, int]
 
 
 def score(
@@ -76,146 +86,161 @@ def score(
         Makes the report of a record and its predictions.
     benchmark, data
         The card that gives truth, units, groups and splits, and its data folder; None when the file has them.
+    progress
+        Told of everything that takes long.
 
     Raises
     ------
     UsageError, DataError
         With file, line and column.
     """
-    table, id_column = read_predictions_file(scoring.file, scoring.columns)
-    ids = np.array(table[id_column], dtype=str)
+    watch = Stopwatch()
+    _refuse_contradictions(scoring, benchmark, data)
     if benchmark is None:
-        benchmark = made_up_benchmark(table, scoring.columns)
-        samples, rows, unjoined = _own_samples(table, ids, benchmark, scoring.columns), np.arange(len(ids)), 0
-        scoring_split = "all"
+        scoring = replace(scoring, split="all")
+        inputs = _own(scoring)
     else:
-        loaded = load_samples(benchmark, data, progress)
-        refuse_leaks(audit(loaded), benchmark)
-        samples, rows, unjoined = _joined(loaded, ids, scoring)
-        scoring_split = scoring.split
-    scores = scores_of(table, benchmark, scoring.columns.score_prefix)[rows]
-    plan = Plan.model_validate(
+        inputs = _of_benchmark(scoring, benchmark, data, progress)
+    plan = _plan(scoring, inputs.samples.benchmark)
+    planning.check_samples(inputs.samples, plan)
+    watch.lap("read data")
+
+    digest = _digest(plan, scoring, inputs)
+    folder, known = find(runs, scoring.name, plan.benchmark, digest)
+    if known is not None:
+        return known
+
+    predictions, methods = _predictions(inputs, scoring)
+    watch.lap("score")
+    rows = assess.metric_rows(predictions, plan, inputs.samples.benchmark, progress)
+    watch.lap("statistics")
+
+    card, samples = inputs.samples.benchmark, inputs.samples
+    counted = assess.data_used(samples, samples.in_split(plan.split), {})
+    record = RunRecord(
+        digest=digest,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        plan=plan,
+        benchmark=card,
+        benchmark_digest=card.content_digest,
+        model=None,
+        methods=tuple(methods),
+        data=counted.model_copy(update={"account": {**counted.account, **inputs.account}}),
+        rows=tuple(rows),
+        findings=tuple(audit(samples)) if benchmark is not None else (),
+        badges=(*assess.badges(card, None, plan, 0), *assess.missing_badge(inputs.missing)),
+        timings=watch.seconds,
+        environment=environment("none", "float64"),
+    )
+    return finish(folder, record, predictions, render)
+
+
+def _refuse_contradictions(scoring: Scoring, benchmark: Benchmark | None, data: Path | None) -> None:
+    """Raise UsageError for what would silently not be used."""
+    columns = scoring.columns
+    given = {"--truth": columns.truth, "--unit": columns.unit, "--group": columns.groups}
+    clash = [option for option, value in given.items() if value]
+    if benchmark is not None and clash:
+        raise UsageError(
+            f"--bench and {', '.join(clash)} contradict each other",
+            expected=f"truth, units and groups either of {benchmark.id} or of the file",
+            hint=f"leave out {', '.join(clash)}, or --bench",
+        )
+    if benchmark is None and data is not None:
+        raise UsageError("--data goes with --bench", hint="name the benchmark whose data lie there")
+    task = benchmark.task if benchmark is not None else "single-label" if columns.truth else "multi-label"
+    if scoring.threshold is not None and (task == "single-label" or not np.isfinite(scoring.threshold)):
+        raise UsageError(
+            "there is no use for this --threshold",
+            expected="a finite number, for a multi-label task",
+            found=f"{scoring.threshold} for a {task} task (the highest score decides there)"
+            if task == "single-label"
+            else str(scoring.threshold),
+        )
+
+
+def _own(scoring: Scoring) -> _Inputs:
+    """Read a file that has its own truth."""
+    file = read_predictions_file(scoring.file, scoring.columns)
+    benchmark = made_up_benchmark(file.table, scoring.columns)
+    scores = scores_of(file.table, score_columns(file.table, scoring.columns.score_prefix), scoring.kind)
+    samples = own_samples(file, benchmark, scoring.columns)
+    return _Inputs(file, samples, scores, "image", 0, {"rows of the predictions file": len(file.ids)})
+
+
+def _of_benchmark(scoring: Scoring, benchmark: Benchmark, data: Path | None, progress: Progress) -> _Inputs:
+    """Read a file whose truth a benchmark knows."""
+    file = read_predictions_file(scoring.file, scoring.columns)
+    names = class_columns(file.table, benchmark.classes, scoring.columns.score_prefix)
+    scores = scores_of(file.table, names, scoring.kind)
+    samples = load_samples(benchmark, data, progress)
+    refuse_leaks(audit(samples), benchmark)
+    joined = join(samples, file, scoring.split, scoring.max_missing)
+    account = {
+        **samples.account,
+        "rows of the predictions file": len(file.ids),
+        "rows that joined nothing": joined.unjoined,
+        "samples without a prediction": joined.missing,
+    }
+    return _Inputs(file, joined.samples, scores[joined.rows], joined.level, joined.missing, account)
+
+
+def _plan(scoring: Scoring, benchmark: Benchmark) -> Plan:
+    return Plan.model_validate(
         {
             "benchmark": benchmark.id,
             "model": scoring.name,
             "methods": ("scored",),
             "pooling": "mean-score",
-            "split": scoring_split,
+            "split": scoring.split,
             "draws": scoring.draws,
             "seed": scoring.seed,
             "max_missing": scoring.max_missing,
         }
     )
-    digest = _digest(plan, scoring, benchmark, samples)
-    folder = store.run_folder(runs, benchmark.id, scoring.name, digest)
-    known = store.find_run(folder, digest)
-    if known is not None:
-        return Outcome(known, folder, found=True)
-
-    predictions, methods = _predictions(samples, scores, scoring, scoring_split)
-    evaluated = samples.in_split(scoring_split)
-    account = dict(samples.account) | {"rows of the predictions file": len(ids), "rows that joined nothing": unjoined}
-    counted = assess.data_used(samples, evaluated, {})
-    record = RunRecord(
-        digest=digest,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        plan=plan,
-        benchmark=benchmark,
-        benchmark_digest=benchmark.content_digest,
-        model=None,
-        methods=tuple(methods),
-        data=counted.model_copy(update={"account": account}),
-        rows=tuple(assess.metric_rows(predictions, plan, benchmark, progress)),
-        findings=tuple(audit(samples)) if data is not None else (),
-        badges=assess.badges(benchmark, None, plan, 0),
-        environment=environment("none", "float64"),
-    )
-    store.write_run(folder, record, predictions, render(record, predictions))
-    return Outcome(record, folder, found=False)
 
 
-def _predictions(
-    samples: Samples, scores: npt.NDArray[np.float64], scoring: Scoring, split: str
-) -> tuple[list[Predictions], list[MethodUsed]]:
-    units = Units.of(samples)
-    levels = [at_image_level(samples, scores, scoring.kind, (None, None))]
-    if len(units.first) < len(samples):
-        levels.append(at_unit_level(samples, units, units.mean(scores), scoring.kind, (None, None)))
-    predictions, methods = [], []
-    for scored in levels:
-        decision = assess.decide(scored, samples.benchmark, split)
-        if scoring.threshold is not None and decision.rule == "threshold":
-            decision = Decision("threshold", (scoring.threshold,) * len(samples.benchmark.classes), "given")
-        one = scored.in_split(split).predictions("scored", decision)
-        predictions.append(one)
-        headline = len(levels) == 1 or one.level == samples.benchmark.headline_level
-        methods.append(assess.method_used(one, samples.benchmark, kind="scored", title=scoring.name, headline=headline))
-    return predictions, methods
-
-
-def _own_samples(table: TextTable, ids: npt.NDArray[np.str_], benchmark: Benchmark, columns: Columns) -> Samples:
-    check_unit_column(table, columns.unit)
-    groups = {}
-    for group in benchmark.groups:
-        code_of = {level.values[0]: code for code, level in enumerate(group.levels)}
-        groups[group.id] = np.array([code_of[value] for value in table[group.column or ""]], dtype=np.int16)
-    return Samples(
-        benchmark=benchmark,
-        ids=ids,
-        images=tuple(ImageRef(Path(name)) for name in ids.tolist()),
-        units=np.array(table[columns.unit], dtype=str) if columns.unit else ids,
-        labels=labels_of(table, benchmark, columns.truth),
-        split=np.full(len(ids), "test"),
-        groups=groups,
-    )
-
-
-def _joined(samples: Samples, ids: npt.NDArray[np.str_], scoring: Scoring) -> tuple[Samples, npt.NDArray[np.intp], int]:
-    """Return the samples that have predictions, the file's row of each, and how many rows joined nothing."""
-    row_of = {name: row for row, name in enumerate(ids.tolist())}
-    found = np.array([_row(row_of, sample, image) for sample, image in _names(samples)], dtype=np.intp)
-    wanted = np.ones(len(samples), dtype=bool) if scoring.split == "all" else samples.split == scoring.split
-    missing = samples.ids[wanted & (found < 0)]
-    if len(missing) == wanted.sum():
-        raise DataError(
-            f"no row of the predictions joins a {scoring.split} sample of {samples.benchmark.id}",
-            file=scoring.file,
-            expected=f"ids such as {', '.join(samples.ids[wanted][:3])} (or picture names)",
-            found=", ".join(ids[:3]),
-        )
-    if len(missing) > scoring.max_missing * wanted.sum():
-        raise DataError(
-            f"{len(missing)} of {wanted.sum()} {scoring.split} samples of {samples.benchmark.id} have no prediction",
-            file=scoring.file,
-            expected=f"at most {scoring.max_missing:.1%} missing (--max-missing)",
-            found=f"no row for {', '.join(missing[:3])}",
-        )
-    joined = found >= 0
-    return samples.take(joined), found[joined], len(ids) - int(joined.sum())
-
-
-def _names(samples: Samples) -> Sequence[tuple[str, str]]:
-    images = (image.member or image.path.name for image in samples.images)
-    return list(zip(samples.ids.tolist(), images, strict=True))
-
-
-def _row(row_of: dict[str, int], sample: str, image: str) -> int:
-    path = PurePosixPath(image)
-    return next((row_of[name] for name in (sample, path.name, path.stem) if name in row_of), -1)
-
-
-def _digest(plan: Plan, scoring: Scoring, benchmark: Benchmark, samples: Samples) -> str:
-    if not scoring.file.is_file():
-        raise UsageError("there is no such file", file=scoring.file)
+def _digest(plan: Plan, scoring: Scoring, inputs: _Inputs) -> str:
     return digest_of(
         {
             "plan": plan.model_dump(mode="json"),
-            "file": sha256(scoring.file.read_bytes()).hexdigest(),
+            "file": inputs.file.digest,
             "kind": scoring.kind,
             "threshold": scoring.threshold,
             "columns": repr(scoring.columns),
-            "benchmark": benchmark.content_digest,
-            "samples": samples.digest,
+            "benchmark": inputs.samples.benchmark.content_digest,
+            "samples": inputs.samples.digest,
             "vlmeval": own_version(),
         }
     )
+
+
+def _predictions(inputs: _Inputs, scoring: Scoring) -> tuple[list[Predictions], list[MethodUsed]]:
+    card = inputs.samples.benchmark
+    levels = _levels(inputs, scoring.kind)
+    headline = card.headline_level if card.headline_level in levels else next(iter(levels))
+    facts = {"file": scoring.file.name, "sha256": inputs.file.digest}
+    predictions, methods = [], []
+    for level, scored in levels.items():
+        decision = assess.decide(scored, card, scoring.split)
+        if scoring.threshold is not None:
+            decision = Decision("threshold", (scoring.threshold,) * len(card.classes), "given")
+        one = scored.in_split(scoring.split).predictions("scored", decision)
+        predictions.append(one)
+        methods.append(
+            assess.method_used(
+                one, card, kind="scored", title=scoring.name, headline=level == headline, parameters=facts
+            )
+        )
+    return predictions, methods
+
+
+def _levels(inputs: _Inputs, kind: ScoreKind) -> dict[Level, Scored]:
+    """Return the scores at every level they can be seen at; the units' scores are the means of their images'."""
+    samples, nothing = inputs.samples, (None, None)
+    units = Units.of(samples)
+    by_unit = at_unit_level(samples, units, units.mean(inputs.scores), kind, nothing)
+    if inputs.level == "unit":
+        return {"unit": by_unit}
+    by_image = at_image_level(samples, inputs.scores, kind, nothing)
+    return {"image": by_image, "unit": by_unit} if len(units.first) < len(samples) else {"image": by_image}
