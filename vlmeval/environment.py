@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -25,6 +27,8 @@ def environment(device: str, dtype: str) -> Environment:
         packages={name: found for name in PACKAGES if (found := _version(name)) is not None},
         device=device,
         dtype=dtype,
+        cpus=os.cpu_count(),
+        threads=sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None,
         git_commit=commit,
         git_dirty=dirty,
     )

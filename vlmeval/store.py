@@ -26,6 +26,7 @@ from vlmeval.records import Benchmark, Decision, MethodUsed, MetricRow, Predicti
 
 RECORD, PREDICTIONS, METRICS, REPORT = "run.json", "predictions.parquet", "metrics.csv", "report.html"
 FILES = (PREDICTIONS, METRICS, REPORT, RECORD)
+OTHER = "give another folder with --out; what was embedded stays in the cache"
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 """Names that Windows keeps for devices, with any extension."""
 
@@ -58,9 +59,6 @@ def check_writable(folder: Path) -> None:
         raise UsageError("runs cannot be written here", file=nearest, found="no permission to write", hint=OTHER)
 
 
-OTHER = "give another folder with --out; what was embedded stays in the cache"
-
-
 def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions], report: str) -> RunRecord:
     """Write a run; `run.json` comes last, so that a folder is a run only when everything else is there.
 
@@ -88,13 +86,13 @@ def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions
 
 
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
+def writing(place: Path, hint: str = OTHER) -> Iterator[None]:
     """Turn what the system says against writing to ``place`` (no permission, disk full) into a DataError."""
     try:
         yield
     except OSError as error:
         found = error.strerror or str(error)
-        raise DataError("the output cannot be written", file=place, found=found, hint=OTHER) from error
+        raise DataError("the output cannot be written", file=place, found=found, hint=hint) from error
 
 
 @contextmanager
@@ -151,7 +149,7 @@ def _runs_below(folder: Path) -> str:
     found = sorted(path.parent for depth in (1, 2, 3) for path in folder.glob("*/" * depth + RECORD))
     if not found:
         return f"give a folder that holds {RECORD}; `vlmeval run` writes them below runs/ or --out"
-    return f"{len(found)} finished runs lie below it, such as\n" + "\n".join(str(path) for path in found[:3])
+    return f"finished runs lie below it ({len(found)}), such as\n" + "\n".join(str(path) for path in found[:3])
 
 
 def read_predictions(folder: Path, record: RunRecord) -> list[Predictions]:

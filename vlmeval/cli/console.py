@@ -85,7 +85,12 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         except (KeyboardInterrupt, typer.Abort) as error:
             # Abort: a question was answered with no, or there was nobody to answer it
             declined = isinstance(error, typer.Abort)
-            show_stop("nothing was done" if declined else "interrupted; what was embedded stays in the cache", as_json)
+            show_stop(
+                "nothing was done; --yes answers the question beforehand"
+                if declined
+                else "interrupted; what was embedded stays in the cache",
+                as_json,
+            )
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:
             # The reader went away: nothing more to say, and no complaint from the interpreter when it flushes.

@@ -49,7 +49,7 @@ def report(
         home = folder.parent if folder.name == store.RECORD else folder
         target = output or home / store.REPORT
         page = render(views[-1])
-        with store.writing(target):
+        with store.writing(target, "name a file that can be written: -o FILE"):
             write_text(target, page)
         console.out().print(f"report: {target}", markup=False)
     if json_output:

@@ -105,7 +105,6 @@ def run(
     from vlmeval.records import Plan
 
     methods = _methods(method)
-    finite_share(max_missing)
     if data is not None and len(set(bench)) > 1:
         raise UsageError("--data goes with one --bench", hint="give each benchmark a call of its own, or fill the data "
                          "home (vlmeval doctor says where it is)")  # fmt: skip
@@ -217,12 +216,6 @@ def _value(value: float | None) -> str:
 
 def _interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
-
-
-def finite_share(share: float) -> None:
-    """Raise UsageError for ``--max-missing nan``, which is between 0 and 1 as far as comparisons go."""
-    if share != share:
-        raise UsageError("--max-missing is not a number", expected="a number from 0 to 1", found="nan")
 
 
 def _methods(text: str) -> tuple[str, ...]:

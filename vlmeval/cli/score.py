@@ -60,19 +60,17 @@ def score(
 ) -> None:  # fmt: skip
     """Put a table of predictions through the same statistics, record and report as a run."""
     from vlmeval.catalog import load_catalog
-    from vlmeval.cli.run import described, finite_share, report_html, show
-    from vlmeval.evaluate.predictions_file import Columns
+    from vlmeval.cli.run import described, report_html, show
+    from vlmeval.evaluate.predictions_file import Columns, as_text
     from vlmeval.evaluate.score import Scoring
     from vlmeval.evaluate.score import score as evaluate
 
-    finite_share(max_missing)
     if bench is None and split is not None:
         raise UsageError("--split goes with --bench", hint="without a benchmark every row of the file is evaluated")
     benchmark = None if bench is None else load_catalog(data_root or []).benchmark(bench)
     columns = Columns(id_column, truth, unit, tuple(group or ()), score_prefix)
     rows = (split or Split.test).value
-    # A file name may hold bytes that are no text; a record cannot.
-    whom = (name or file.stem).encode("utf-8", "replace").decode()
+    whom = as_text(name or file.stem)
     scoring = Scoring(file, kind.value, whom, columns, threshold, rows, draws, seed, max_missing)
     with console.progress_bars() as progress:
         outcome = evaluate(scoring, out, render=report_html, benchmark=benchmark, data=data, progress=progress)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from vlmeval.data.csvfile import TextTable
 from vlmeval.errors import DataError, UsageError
-from vlmeval.evaluate.predictions_file import Columns, PredictionsFile, check_column, check_filled
+from vlmeval.evaluate.predictions_file import Columns, PredictionsFile, as_text, check_column, check_filled
 from vlmeval.records import (
     Benchmark,
     ClassSpec,
@@ -68,7 +68,7 @@ def made_up_benchmark(table: TextTable, columns: Columns) -> Benchmark:
         schema_=1,
         id="scored",
         version="0",
-        title=table.path.name,
+        title=as_text(table.path.name),
         summary="Predictions that were scored without a benchmark card: truth and groups are the file's own.",
         task="single-label" if single else "multi-label",
         modality="other",

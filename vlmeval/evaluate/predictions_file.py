@@ -79,6 +79,11 @@ def read_predictions_file(path: Path, columns: Columns) -> PredictionsFile:
     return PredictionsFile(table, np.array(table[wanted], dtype=str), sha256(path.read_bytes()).hexdigest())
 
 
+def as_text(name: str) -> str:
+    """Return a file name that a record can hold: bytes that are no text become question marks."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def scores_of(table: TextTable, names: list[str], kind: ScoreKind) -> npt.NDArray[np.float64]:
     """Return the columns ``names`` as [n, K] scores of that kind; DataError names file, line and column."""
     return np.stack([_numbers(table, name, kind) for name in names], axis=1)

@@ -24,6 +24,7 @@ from vlmeval.evaluate.own_truth import made_up_benchmark, own_samples, score_col
 from vlmeval.evaluate.predictions_file import (
     Columns,
     PredictionsFile,
+    as_text,
     class_columns,
     read_predictions_file,
     scores_of,
@@ -219,7 +220,7 @@ def _predictions(inputs: _Inputs, scoring: Scoring) -> tuple[list[Predictions], 
     card = inputs.samples.benchmark
     levels = _levels(inputs, scoring.kind)
     headline = card.headline_level if card.headline_level in levels else next(iter(levels))
-    facts = {"file": scoring.file.name, "sha256": inputs.file.digest}
+    facts = {"file": as_text(scoring.file.name), "sha256": inputs.file.digest}
     predictions, methods = [], []
     for level, scored in levels.items():
         decision = assess.decide(scored, card, scoring.split)

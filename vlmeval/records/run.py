@@ -60,7 +60,7 @@ class Plan(Record):
     draws: int = Field(2000, ge=0)
     seed: int = 0
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    limit: int | None = Field(None, description="Only the first so many units: for a quick look, badged.")
+    limit: int | None = Field(None, description="Only so many units, by the digest of their ids: a quick look, badged.")
     max_missing: float = Field(0.01, ge=0, le=1)
 
 
@@ -150,7 +150,10 @@ class DataUsed(Record):
 
 
 class Environment(Record):
-    """Enough to run it again: versions, device, commit."""
+    """Enough to run it again: versions, device, commit.
+
+    ``cpus`` are the processors of the machine; ``threads`` torch's intra-op threads, None when torch was not needed.
+    """
 
     vlmeval: str
     python: str
@@ -158,6 +161,8 @@ class Environment(Record):
     packages: dict[str, str]
     device: str
     dtype: str
+    cpus: int | None = None
+    threads: int | None = None
     git_commit: str | None = None
     git_dirty: bool | None = None
 
