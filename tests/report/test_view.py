@@ -235,15 +235,27 @@ def test_an_attribute_that_nobody_answered_is_not_available(single: Any) -> None
 
 @pytest.mark.parametrize(("classes", "leads"), [(3, False), (4, True)])
 def test_a_class_standardised_comparison_leads_if_it_covers_half_of_the_classes(
-    single: Any, classes: int, leads: bool
+    make_run: Any, classes: int, leads: bool
 ) -> None:
-    record, predictions = single
+    record, predictions = make_run(units=700, prompt_sets=1)  # every class in every level, the rare ones in few units
     rows = tuple(
         r.model_copy(update={"n_classes": classes}) if r.averaging == "macro-common" else r for r in record.rows
     )
     source = build_view(record.model_copy(update={"rows": rows}), predictions)["headline"]["tone"]["sources"][0]
     assert source["standardised"] == leads
     assert source["metric"]["id"] == ("sensitivity" if leads else "balanced-accuracy")
+
+
+def test_levels_over_different_classes_are_compared_over_those_they_share_or_not_at_all(make_run: Any) -> None:
+    record, predictions = make_run(task="multi-label", units=260, prompt_sets=1)
+    plain = _row(record, metric="auroc", averaging="macro", group="fst-self", group_level="max-min")
+    assert plain.reason == "the levels cover different classes"
+    source = build_view(record, predictions)["headline"]["tone"]["sources"][0]
+    assert source["standardised"]
+    assert 0 < source["worst"]["cell"]["n_classes"] == source["best"]["cell"]["n_classes"]
+    none = tuple(r for r in record.rows if r.averaging != "macro-common")
+    alone = build_view(record.model_copy(update={"rows": none}), predictions)["headline"]["tone"]["sources"][0]
+    assert alone["worst"] is None
 
 
 def test_a_class_standardised_comparison_over_no_class_is_left_out_and_said(single: Any) -> None:

@@ -128,7 +128,7 @@ def test_groups_can_be_left_out() -> None:
 
 
 def test_gaps_are_of_the_levels_that_have_a_value_and_are_not_missing() -> None:
-    p = predictions(n=1500)
+    p = predictions(n=3000)  # enough for every class in every level
     scores = p.scores.copy()
     unanswered = p.groups["tone"] == 3
     scores[unanswered] = p.y_true[unanswered]  # the missing stratum is perfect, and must not count
@@ -142,6 +142,22 @@ def test_gaps_are_of_the_levels_that_have_a_value_and_are_not_missing() -> None:
         assert gap["worst"].n == (~unanswered).sum()
         assert gap["last-first"].n == np.isin(p.groups["tone"], (0, 2)).sum()
     assert find(rows, "accuracy", group="tone", group_level="not-answered").value == 1
+
+
+def test_levels_that_average_over_different_classes_are_not_compared() -> None:
+    p = predictions("multi-label", n=3000)
+    y = p.y_true.copy()
+    y[p.groups["tone"] == 2, 4] = False  # one class never photographed on the last tone
+    rows = summary(replace(p, y_true=y), "multi-label")
+    for gap in GAPS:
+        plain = find(rows, "auroc", "macro", group="tone", group_level=gap)
+        assert plain.value is None
+        assert "different classes" in plain.reason
+        common = find(rows, "auroc", "macro-common", group="tone", group_level=gap)
+        assert common.value is not None
+        assert common.n_classes == 4
+        assert find(rows, "hamming-loss", group="tone", group_level=gap).value is not None
+        assert find(rows, "auroc", "macro", group="site", group_level="worst").value is not None
 
 
 def test_the_worst_of_a_loss_is_the_largest() -> None:

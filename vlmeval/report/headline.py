@@ -7,7 +7,7 @@ from typing import Final
 from vlmeval.records import MethodUsed, RunRecord
 from vlmeval.report.lookup import Rows, View, cell, counted
 from vlmeval.report.names import AVERAGING_NAMES, metric_view, references
-from vlmeval.report.strata import extremes
+from vlmeval.report.strata import comparable, extremes
 
 BADGE_NAMES: Final = {
     "leakage": "Leakage",
@@ -120,10 +120,11 @@ def _tone(tones: list[View]) -> View:
 
 def _tone_source(tone: View) -> View:
     source: View = {"id": tone["id"], "name": tone["name"], "metric": None, "worst": None, "best": None, "gap": None}
-    # Case mix differs between levels: over the classes that every level has is the fairer comparison.
-    for metric in sorted(tone["metrics"], key=lambda m: not m["standardised"]):
+    # Case mix differs between levels: over the classes that every level has is the fairer comparison, and where the
+    # levels cover different classes it is the only one.
+    for metric in sorted(tone["metrics"], key=lambda m: 2 * m["narrow"] - m["standardised"]):
         pair = extremes(metric)
-        if pair is None:
+        if pair is None or not comparable(metric):
             continue
         gap = next((g["cell"] for g in metric["gaps"] if g["id"] == "last-first"), None)
         source |= {"metric": metric["metric"], "standardised": metric["standardised"], "averaged": metric["averaged"]}

@@ -12,8 +12,8 @@ from vlmeval.report.tables import leading_chance
 GAPS: Final = {"worst": "Worst level", "max-min": "Largest minus smallest", "last-first": "Last minus first level"}
 TABLE_METRIC: Final = "auroc"
 TINY: Final = 1e-12
-# Case mix differs between levels; so each metric follows once more over the classes that every level has, if those are
-# at least half of all: over fewer it would be another question.
+# Case mix differs between levels; so each metric follows once more over the classes that every level has: if those are
+# at least half of all (over fewer it is another question), or if the levels cannot be compared otherwise.
 STANDARDISED: Final = {"balanced-accuracy": "sensitivity"}
 
 
@@ -43,8 +43,8 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
     if metrics and not any(_cases(metric) for metric in metrics):
         return view | {"unavailable": f"not recorded for any {record.benchmark.unit.name} of this run"}
     k = len(record.benchmark.classes)
-    view["metrics"] = [m for m in metrics if not m["standardised"] or 2 * _common(m) >= k]
-    narrow = [_common(m) for m in metrics if m["standardised"] and 2 * _common(m) < k]
+    view["metrics"] = [m for m in metrics if not m["narrow"] or (m["alone"] and _common(m) > 0)]
+    narrow = [_common(m) for m in metrics if m["narrow"]]
     view["too_narrow"] = {"common": narrow[0], "classes": k} if narrow else None
     view["classes"] = [
         {
@@ -77,7 +77,10 @@ def _metrics(group: GroupSpec, rows: Rows, headline: MethodUsed, record: RunReco
         common = STANDARDISED.get(leading, leading)
         standardised = _metric(common, "macro-common", group, rows, headline)
         if standardised is not None and not (plain is not None and _same(plain, standardised)):
-            views.append(standardised | {"metric": metric_view(common, record.benchmark.task)})
+            alone = plain is not None and not comparable(plain)
+            narrow = 2 * _common(standardised) < len(record.benchmark.classes)
+            facts = {"metric": metric_view(common, record.benchmark.task), "alone": alone, "narrow": narrow}
+            views.append(standardised | facts)
     return views
 
 
@@ -93,11 +96,17 @@ def _metric(metric: str, averaging: str, group: GroupSpec, rows: Rows, headline:
         "averaging": averaging,
         "averaged": AVERAGING_NAMES[averaging],
         "standardised": averaging == "macro-common",
+        "narrow": False,
         "overall": None,
         "chance": None,
         "levels": [{**_level(lv), "cell": by[lv.id]} for lv in group.levels],
         "gaps": [{"id": gap, "name": name, "cell": by[gap]} for gap, name in GAPS.items() if by[gap] is not None],
     }
+
+
+def comparable(metric: View) -> bool:
+    """Tell whether the levels of a metric are over the same classes, so that one can be called weaker than another."""
+    return any(gap["cell"]["value"] is not None for gap in metric["gaps"])
 
 
 def _cases(metric: View) -> int:

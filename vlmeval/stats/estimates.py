@@ -30,7 +30,8 @@ NO_CLASS = f"no class has {SUPPRESS_BELOW} positive and {SUPPRESS_BELOW} negativ
 class Estimate:
     """One number to be: ``draws`` is [D], index 0 the sample's own value, NaN where undefined.
 
-    ``draws`` are kept even if ``reason`` says that the value is not to be shown.
+    ``draws`` are kept even if ``reason`` says that the value is not to be shown. ``classes`` [K] marks the classes that
+    an average is over, None where it is over none in particular.
     """
 
     metric: str
@@ -45,6 +46,7 @@ class Estimate:
     greyed: bool = False
     reason: str | None = None
     n_classes: int | None = None
+    classes: Bools | None = None
 
 
 def estimates_of(metric: Metric, table: Table, cell: Cell, sums: Sums) -> list[Estimate]:
@@ -91,6 +93,7 @@ def average(
             cell.n_units,
             n_positive=int(cell.positives[entering].sum()),
             n_classes=int(entering.sum()),
+            classes=entering,
             greyed=bool(2 * grey.sum() >= max(1, len(grey))) or cell.n_units < GREY_BELOW,
         ),
         missing or cell.why_suppressed(None) or (None if eligible.any() else NO_CLASS),
@@ -117,14 +120,15 @@ def _of_class(metric: Metric, name: str, cell: Cell, values: Floats, k: int, mis
 
 
 def _overall(metric: Metric, cell: Cell, values: Floats, missing: str | None) -> Estimate:
-    n_classes = int((cell.positives > 0).sum()) if metric.per_present_class else None
+    present = cell.positives > 0 if metric.per_present_class else None
     estimate = Estimate(
         metric.id,
         "overall",
         values,
         cell.n,
         cell.n_units,
-        n_classes=n_classes,
+        n_classes=None if present is None else int(present.sum()),
+        classes=present,
         greyed=cell.n_units < GREY_BELOW,
     )
     return _shown(cell, estimate, missing or cell.why_suppressed(None))

@@ -3,7 +3,9 @@
 In: the levels' estimates. Out: estimates with level ``worst``, ``max-min`` and ``last-first``, and averages over the
 classes that have support in every level (``macro-common``), which take differing case mix out of the comparison.
 
-Levels that mean "missing" and levels whose value is suppressed or undefined take no part. ``worst`` and ``max-min``
+Levels that mean "missing" and levels whose value is suppressed or undefined take no part. Levels that average over
+different classes are not compared at all: their difference would mix up who is photographed with what is photographed;
+``macro-common`` has the comparison over the same classes. ``worst`` and ``max-min``
 are extremes of noisy estimates: they are biased away from no gap even if all groups are alike, the more the smaller
 the groups. Read them with their intervals, and ``last-first`` (unbiased) beside them.
 """
@@ -22,6 +24,7 @@ from vlmeval.stats.registry import Metric
 from vlmeval.stats.sums import Sums
 from vlmeval.stats.table import Bools, Table
 
+DIFFERENT_CLASSES = "the levels cover different classes"
 NO_COMMON = f"no class has {SUPPRESS_BELOW} positive and {SUPPRESS_BELOW} negative units in every level"
 
 
@@ -52,14 +55,21 @@ def gaps(metric: Metric, group: GroupSpec, levels: Sequence[Estimate]) -> list[E
     first_last = _ends(group)
     names = ("worst", "max-min", *(("last-first",) if first_last else ()))
     template = _template(levels, taking_part)
-    if len(taking_part) < 2:
-        reason = template.reason or "fewer than two levels with a value"
+    reason = _why_not_compared(template, taking_part)
+    if reason is not None:
         return [replace(template, level=name, reason=reason) for name in names]
     draws = np.array([e.draws for e in taking_part])
     worst = draws.max(axis=0) if metric.direction == "lower" else draws.min(axis=0)
     found = {"worst": worst, "max-min": draws.max(axis=0) - draws.min(axis=0)}
     out = [replace(template, level=name, draws=value) for name, value in found.items()]
     return [*out, _difference(template, levels, first_last)] if first_last else out
+
+
+def _why_not_compared(template: Estimate, taking_part: Sequence[Estimate]) -> str | None:
+    if len(taking_part) < 2:
+        return template.reason or "fewer than two levels with a value"
+    sets = {e.classes.tobytes() for e in taking_part if e.classes is not None}
+    return DIFFERENT_CLASSES if len(sets) > 1 else None
 
 
 def _difference(template: Estimate, levels: Sequence[Estimate], first_last: tuple[str, str]) -> Estimate:
