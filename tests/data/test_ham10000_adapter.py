@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from vlmeval.data import load_samples
+from vlmeval.data.check import check
 from vlmeval.data.ham10000 import read
 from vlmeval.errors import DataError, MissingDataError
 from vlmeval.records import Benchmark
@@ -170,6 +171,21 @@ def test_official_test_set_in_the_dataverse_form(cards: Cards, root: Path, make:
     make.csv(root / "ISIC2018_Task3_Test_GroundTruth.tab", make.ham_columns, rows, delimiter="\t")
     samples = load_samples(cards("ham10000@isic2018"), root)
     assert samples.in_split("test").units.tolist() == ["HAM_0009001"] * 2
+
+
+def test_the_unpublished_test_picture_is_known_to_be_absent(cards: Cards, root: Path, make: SimpleNamespace) -> None:
+    metadata(root, make, [make.ham(k, k) for k in range(10)])
+    (root / "ISIC2018_Task3_Test_GroundTruth.csv").write_text(
+        TRUTH + "ISIC_0035068,0.0,1.0,0.0,0.0,0.0,0.0,0.0\nISIC_0034525,0.0,0.0,0.0,0.0,0.0,0.0,1.0\n"
+    )
+    card = cards("ham10000@isic2018")
+    raw = read(card, root)
+    assert raw.absent is not None
+    assert raw.ids[raw.absent].tolist() == ["ISIC_0035068"]
+    assert raw.account["official test pictures known not to be published"] == 1
+    report = check(card, root)
+    assert [Path(name).stem for name in report.known_absent] == ["ISIC_0035068"]
+    assert len(report.missing) == 11
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlmeval.data.csvfile import TextTable, read_table
-from vlmeval.data.isic2018 import read_truth
+from vlmeval.data.isic2018 import NOT_PUBLISHED, read_truth
 from vlmeval.data.options import read_options
 from vlmeval.data.picture_index import index_pictures
 from vlmeval.data.raw import DEVELOPMENT, RawTable
@@ -87,9 +87,17 @@ def _rows(
         units=np.array(lesions, dtype=np.str_),
         labels=labels,
         columns={name: _text(table, name) for name in GROUPS},
-        account={label: len(ids)} if label else _account(ids, lesions),
+        account=_test_account(ids, label) if label else _account(ids, lesions),
         source=table.path,
+        absent=np.array([name == NOT_PUBLISHED for name in ids], dtype=np.bool_),
     )
+
+
+def _test_account(ids: list[str], label: str) -> dict[str, int]:
+    account = {label: len(ids)}
+    if NOT_PUBLISHED in ids:
+        account[f"{label} known not to be published"] = 1
+    return account
 
 
 def _account(ids: list[str], lesions: list[str]) -> dict[str, int]:
@@ -152,4 +160,9 @@ def _join(development: RawTable, test: RawTable) -> RawTable:
         split=np.array([DEVELOPMENT] * len(development) + ["test"] * len(test), dtype=np.str_),
         account={**development.account, **test.account},
         source=development.source,
+        absent=np.concatenate([_absent(development), _absent(test)]),
     )
+
+
+def _absent(raw: RawTable) -> npt.NDArray[np.bool_]:
+    return np.zeros(len(raw), dtype=np.bool_) if raw.absent is None else raw.absent

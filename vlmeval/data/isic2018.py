@@ -2,8 +2,8 @@
 
 Comes in: the data folder. Goes out: a `TextTable` with the columns of HAM10000's metadata, so that one code reads both.
 Two forms are about: the challenge's one-hot columns (``image,MEL,NV,BCC,AKIEC,BKL,DF,VASC`` as 0.0/1.0), and Harvard
-Dataverse's, which has the metadata columns (1,511 rows). What a form does not say is "" (not recorded); a picture of
-unknown lesion is a lesion of its own.
+Dataverse's, which has the metadata columns. What a form does not say is "" (not recorded); a picture of unknown lesion
+is a lesion of its own. One picture of the truth, `NOT_PUBLISHED`, is in no archive: 1,511 can be had.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from vlmeval.errors import DataError, MissingDataError
 NAME: Final = "ISIC2018_Task3_Test_GroundTruth"
 PLACES: Final = tuple(f"{folder}{NAME}{ending}" for folder in ("", f"{NAME}/") for ending in (".csv", ".tab", ""))
 ONE_HOT: Final = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
+NOT_PUBLISHED: Final = "ISIC_0035068"
+"""The challenge's own scorer (isic-challenge-scoring, load_csv.py) gives this row the weight 0."""
 DESCRIPTIVE: Final = ("dx_type", "age", "sex", "localization", "dataset")
 
 
