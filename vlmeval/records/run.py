@@ -192,21 +192,24 @@ class RunRecord(Record):
         return next((m for m in self.methods if m.headline), self.methods[0])
 
     def headline_rows(self) -> list[MetricRow]:
-        """Return the card's headline metrics over all samples, then the first one's worst skin-tone group a source."""
+        """Return the card's headline metrics over all samples, then the worst level of every skin-tone source."""
         method = self.headline_method
         own = [r for r in self.rows if (r.method, r.level) == (method.id, method.level) and r.class_id is None]
-        wanted = self.benchmark.headline_metrics
         overall = [
             row
-            for metric in wanted
+            for metric in self.benchmark.headline_metrics
             for row in own
             if row.metric == metric and row.group is None and row.averaging in ("macro", "overall")
         ]
-        tones = {g.id for g in self.benchmark.available_groups if g.kind == "skin-tone"}
-        worst = [
-            row
-            for row in own
-            if row.group in tones and row.group_level == "worst" and row.metric == wanted[0]
-            if row.averaging in ("macro", "overall")
-        ]
+        tones = [g.id for g in self.benchmark.available_groups if g.kind == "skin-tone"]
+        worst = [row for tone in tones if (row := self._worst_level(own, tone)) is not None]
         return overall + worst
+
+    def _worst_level(self, rows: list[MetricRow], group: str) -> MetricRow | None:
+        """Return the worst level by the first headline metric; where levels differ in classes, over those they share."""
+        metric = self.benchmark.headline_metrics[0] if self.benchmark.headline_metrics else None
+        found = [row for row in rows if row.group == group and row.group_level == "worst"]
+        candidates = [row for row in found if row.metric == metric and row.averaging != "macro-common"]
+        candidates += [row for row in found if row.metric == metric and row.averaging == "macro-common"]
+        candidates += [row for row in found if row.metric == "sensitivity" and row.averaging == "macro-common"]
+        return next((row for row in candidates if row.value is not None), candidates[0] if candidates else None)
