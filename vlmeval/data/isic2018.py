@@ -1,9 +1,9 @@
-"""The official truth of the ISIC 2018 Challenge, Task 3 (lesion diagnosis), test set: 1,512 pictures.
+"""The official truth of the ISIC 2018 Challenge, Task 3 (lesion diagnosis), test set: 1,512 rows, 1,511 pictures.
 
 Comes in: the data folder. Goes out: a `TextTable` with the columns of HAM10000's metadata, so that one code reads both.
 Two forms are about: the challenge's one-hot columns (``image,MEL,NV,BCC,AKIEC,BKL,DF,VASC`` as 0.0/1.0), and Harvard
 Dataverse's, which has the metadata columns. What a form does not say is "" (not recorded); a picture of unknown lesion
-is a lesion of its own. One picture of the truth, `NOT_PUBLISHED`, is in no archive: 1,511 can be had.
+is a lesion of its own. One picture of the truth, `NOT_PUBLISHED`, is in no archive.
 """
 
 from __future__ import annotations
