@@ -206,7 +206,7 @@ class RunRecord(Record):
         return overall + worst
 
     def _worst_level(self, rows: list[MetricRow], group: str) -> MetricRow | None:
-        """Return the worst level by the first headline metric; where levels differ in classes, over those they share."""
+        """Return the worst level by the first headline metric: over shared classes where the levels differ in them."""
         metric = self.benchmark.headline_metrics[0] if self.benchmark.headline_metrics else None
         found = [row for row in rows if row.group == group and row.group_level == "worst"]
         candidates = [row for row in found if row.metric == metric and row.averaging != "macro-common"]
