@@ -106,6 +106,14 @@ def test_a_data_root_without_cards_is_refused(tmp_path: Path) -> None:
         ("version:", "id: mini\nversion:", 3, "id", "stands twice"),
         ("title: Mini", "title: &t Mini\nsummary2: *t", 5, "summary2", "alias"),
         ("title: Mini", "title: [", None, None, "not valid YAML"),
+        ('version: "1"', "version: 2024-12-05", 3, "version", "put the value in quotes"),
+        ('version: "1"', "version: 2024-13-45", 3, "version", "month must be in 1..12"),
+        pytest.param('version: "1"', "version: " + "1" * 5000, 3, "version", "4300 digits", id="long-number"),
+        ("labels: [a]", "labels: [no]", 13, "classes[0].labels[0]", "put the value in quotes"),
+        ("title: Mini", 'title: "\x01"', None, None, "control characters"),
+        pytest.param("title: Mini", "title: " + "[" * 100_000, 4, None, "nested too deeply", id="deep-flow"),
+        pytest.param("title: Mini", "title:\n  " + "- " * 100_000, 5, None, "nested too deeply", id="deep-block"),
+        ("title: Mini", "title: !!python/name:os.system x", 4, None, "could not determine a constructor"),
     ],
 )
 def test_a_wrong_card_is_refused_with_its_place(
@@ -136,6 +144,39 @@ def test_extends_replaces_top_level_keys(tmp_path: Path) -> None:
     card = load_catalog([tmp_path]).benchmark("mini@leaky")
     assert card.protocol.leaky == "by image"
     assert card.class_ids == ("a", "b")
+
+
+def test_what_is_wrong_in_a_parent_is_told_of_the_parent(tmp_path: Path) -> None:
+    write(tmp_path, CARD.replace("task: single-label", "task: both"))
+    write(tmp_path, "extends: mini\nid: child\n", "child")
+    with pytest.raises(CatalogError) as caught:
+        load_catalog([tmp_path]).benchmark("child")
+    assert caught.value.where == f"{tmp_path / 'benchmarks' / 'mini' / 'benchmark.yaml'}:6 (task)"
+
+
+def test_the_same_data_root_twice_is_one_data_root(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert "mini" in load_catalog([tmp_path, tmp_path]).benchmarks
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "text"),
+    [
+        ("names_from: card+synonyms", "names: {z: [zed]}", 9, "it names unknown classes"),
+        ("names_from: card+synonyms", "names_from: here\nnames: {a: [ay]}", 10, "no words for class 'b'"),
+        ('"a photo of {name}"', '"{photo}"', 8, "unknown placeholder"),
+        ('"a photo of {name}"', '" "', 8, "an empty prompt"),
+    ],
+)
+def test_a_prompt_set_that_does_not_fit_is_refused_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, text: str
+) -> None:
+    assert old in PROMPTS
+    catalog = load_catalog([write(tmp_path, prompts=PROMPTS.replace(old, new))])
+    with pytest.raises(CatalogError, match=text) as caught:
+        catalog.expand("mine/names", catalog.benchmark("mini"))
+    assert caught.value.file == str(tmp_path / "prompts" / "mine" / "names.yaml")
+    assert caught.value.line == line
 
 
 def test_a_ring_of_extends_is_refused(tmp_path: Path) -> None:

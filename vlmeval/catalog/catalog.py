@@ -110,7 +110,7 @@ def load_catalog(data_roots: Sequence[Path] = ()) -> Catalog:
     benchmarks = _index(data_folder("benchmarks"), "*/benchmark.yaml", {})
     prompts = _index(data_folder("prompts"), "*/*.yaml", {})
     models = _index(model_cards_folder(), "*.yaml", {})
-    for root in data_roots:
+    for root in dict.fromkeys(data_roots):
         _check_root(root)
         benchmarks = _index(root / "benchmarks", "*/benchmark.yaml", benchmarks)
         prompts = _index(root / "prompts", "*/*.yaml", prompts)

@@ -20,7 +20,7 @@ from vlmeval.records import Record
 
 KeyPath = tuple[str | int, ...]
 R = TypeVar("R", bound=Record)
-MAX_BYTES = 2_000_000
+MAX_BYTES, MAX_DEPTH = 2_000_000, 50
 QUOTE = "put the value in quotes, so that YAML takes it as text"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -47,7 +47,7 @@ def read_yaml(path: Path) -> YamlFile:
     Raises
     ------
     CatalogError
-        Not readable, not YAML, not a mapping, a duplicate key, an alias, or over 2 MB.
+        Not readable, not YAML, not a mapping, a duplicate key, an alias, nested too deeply, or over 2 MB.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -55,27 +55,14 @@ def read_yaml(path: Path) -> YamlFile:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError("the file cannot be read as UTF-8 text", file=path, found=str(error)) from error
-    lines: dict[KeyPath, int] = {}
     try:
-        loader = _Loader(text)
-    except yaml.YAMLError as error:  # a control character
-        raise CatalogError("the file is not valid YAML", file=path, found=str(error)) from error
-    try:
-        node = loader.get_single_node()
-        if not isinstance(node, yaml.MappingNode):
-            raise CatalogError("the file is not a card", file=path, line=1, expected="a mapping of keys to values")
-        values = _build(loader, node, (), lines, _Seen(path, set()))
+        return _parse(path, text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
         raise CatalogError("the file is not valid YAML", file=path, line=line, found=error.problem) from error
-    except yaml.YAMLError as error:
+    except yaml.YAMLError as error:  # a control character
         raise CatalogError("the file is not valid YAML", file=path, found=str(error)) from error
-    except RecursionError as error:
-        raise CatalogError("the file is nested too deeply for a card", file=path) from error
-    finally:
-        loader.dispose()
-    return YamlFile(path, values, lines)
 
 
 def validate(record: type[R], file: YamlFile) -> R:
@@ -91,6 +78,31 @@ def validate(record: type[R], file: YamlFile) -> R:
         if others:
             first.hint = "\n".join(([first.hint] if first.hint else []) + others)
         raise first from error
+
+
+def _parse(path: Path, text: str) -> YamlFile:
+    _check_depth(path, text)
+    lines: dict[KeyPath, int] = {}
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if not isinstance(node, yaml.MappingNode):
+            raise CatalogError("the file is not a card", file=path, line=1, expected="a mapping of keys to values")
+        return YamlFile(path, _build(loader, node, (), lines, _Seen(path, set())), lines)
+    finally:
+        loader.dispose()
+
+
+def _check_depth(path: Path, text: str) -> None:
+    """Refuse what is nested so deeply that the parser, which calls itself, would run out of stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark else None
+            raise CatalogError(
+                "the file is nested too deeply for a card", file=path, line=line, expected=f"at most {MAX_DEPTH} levels"
+            )
 
 
 @dataclass(frozen=True)

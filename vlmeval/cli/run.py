@@ -15,7 +15,7 @@ from vlmeval.errors import UsageError, VlmevalError
 
 if TYPE_CHECKING:
     from vlmeval.evaluate import Outcome
-    from vlmeval.records import Plan, Predictions, RunRecord
+    from vlmeval.records import MetricRow, Plan, Predictions, RunRecord
 
 EXAMPLE = """
 Examples:
@@ -203,19 +203,27 @@ def show(outcome: Outcome) -> None:
     for badge in record.badges:
         out.print(f"[bold yellow]{badge.kind}[/] {escape(badge.text)}")
     rows = [
-        (r.metric, r.group or "all", r.group_level or "", _value(r.value), _interval(r.low, r.high), r.n_units)
+        (_name(r), r.group or "all", r.group_level or "", _value(r.value), _interval(r), r.n_units)
         for r in record.headline_rows()
     ]
     console.table(None, ["metric", "group", "level", "value", "95 % interval", record.benchmark.unit.name + "s"], rows)
     out.print(f"report: {escape(str(described(outcome)['report']))}")
 
 
+def _name(row: MetricRow) -> str:
+    """Return the metric, and over how many classes it compares where that is not all of them."""
+    return f"{row.metric} ({row.n_classes} shared classes)" if row.averaging == "macro-common" else row.metric
+
+
 def _value(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+def _interval(row: MetricRow) -> str:
+    """Return the interval, or why there is no value."""
+    if row.value is None:
+        return row.reason or ""
+    return "" if row.low is None or row.high is None else f"{row.low:.3f} to {row.high:.3f}"
 
 
 def _methods(text: str) -> tuple[str, ...]:

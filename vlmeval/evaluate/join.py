@@ -115,6 +115,6 @@ def _refuse_shared_rows(samples: Samples, found: npt.NDArray[np.intp], file: Pre
             file=path,
             line=file.table.lines[row],
             expected="ids that are one sample's",
-            found=f"{file.ids[row]!r} could be {', '.join(same[:3])}",
-            hint="use the sample ids of the benchmark instead of picture names",
+            found=f"{str(file.ids[row])!r} could be {', '.join(same[:3])}",
+            hint=f"use the sample ids of {samples.benchmark.id}, such as {samples.ids[0]}",
         )
