@@ -287,8 +287,25 @@ def test_nothing_is_deleted_without_a_yes(world: World, more: list[str]) -> None
     assert done.returncode == 130
     assert b"Traceback" not in done.stderr
     assert b"--yes" in (done.stdout if more else done.stderr)
-    if more:
-        assert json.loads(done.stdout)["exit_code"] == 130
+    assert done.stdout.startswith(b"{" if more else b"")
+    assert not more or json.loads(done.stdout)["exit_code"] == 130
+
+
+def test_a_yes_is_a_yes(world: World) -> None:
+    command = [sys.executable, "-m", "vlmeval", "cache", "clear", "--json", "--cache", str(world.cache)]
+    done = subprocess.run(command, input=b"Yes\n", capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"{")
+    assert b"[y/N]" in done.stderr
+
+
+def test_neither_data_nor_model_says_what_to_do_about_both(cli: Cli, tmp_path: Path) -> None:
+    answer = cli("run", "--model", "medsiglip-448", "--bench", "scin", "--out", tmp_path / "runs")
+    assert answer.code == 3
+    assert "vlmeval data fetch scin" in answer.err
+    assert "the model is not here either" in answer.err
+    assert "huggingface.co/google/medsiglip-448" in answer.err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -47,7 +47,7 @@ def clear(
 
     store = Cache(cache)
     if not yes:
-        typer.confirm(f"Delete embeddings in {store.root}?", abort=True, err=True)
+        console.confirm(f"Delete embeddings in {store.root}?")
     cleared = store.clear(encoder=encoder, older_days=older_days)
     if json_output:
         console.print_json({"root": str(store.root), "cleared": [drawer.as_dict() for drawer in cleared]})

@@ -121,6 +121,13 @@ def show_stop(message: str, as_json: bool) -> None:
         err().print(message)
 
 
+def confirm(question: str) -> None:
+    """Ask on stderr, so that stdout stays clean; raises typer.Abort unless the answer is yes."""
+    err().print(escape(f"{question} [y/N] "), end="")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise typer.Abort
+
+
 @contextmanager
 def progress_bars() -> Iterator[ProgressCallback]:
     """Give a progress callback: bars on a terminal for whatever takes over two seconds, nothing elsewhere."""

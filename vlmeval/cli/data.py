@@ -50,7 +50,7 @@ def fetch(
     if dry_run:
         return
     if not yes:
-        typer.confirm("Download under these terms?", abort=True, err=True)
+        console.confirm("Download under these terms?")
     with console.progress_bars() as progress:
         report = download(plan, FetchOptions(workers=workers), progress=progress)
     if json_output:

@@ -64,7 +64,7 @@ def read_inputs(
     prompts = prompts_used(plan, catalog, benchmark)
     plan = plan.model_copy(update={"prompts": tuple(p.id for p in prompts)})
     handle = resolve(plan.model, catalog)
-    samples = take_units(load_samples(benchmark, data, progress), plan.limit)
+    samples = take_units(_load(benchmark, data, handle, progress), plan.limit)
     check_samples(samples, plan)
     refuse_leaks(audit(samples), benchmark)
     check_pictures(samples, handle, plan)
@@ -72,6 +72,24 @@ def read_inputs(
     dtype = place(options, cache.devices_file).dtype
     digest = run_digest(plan, prompts, handle, samples, pictures, dtype)
     return Inputs(plan, benchmark, prompts, handle, samples, digest)
+
+
+def _load(benchmark: Benchmark, data: Path | None, handle: ModelHandle, progress: Progress) -> Samples:
+    """Read the samples; when they are not there, say what the model needs, too."""
+    try:
+        return load_samples(benchmark, data, progress)
+    except MissingDataError as error:
+        error.hint = _with_model(error.hint or "", handle)
+        raise
+
+
+def _with_model(hint: str, handle: ModelHandle) -> str:
+    """Add to a hint what to do about a model that is not there either; nothing is downloaded to find out."""
+    try:
+        handle.look()
+    except ModelUnavailableError as error:
+        return f"{hint}\nthe model is not here either: {error.message}\n{error.hint or ''}".strip()
+    return hint
 
 
 def prompts_used(plan: Plan, catalog: Catalog, benchmark: Benchmark) -> tuple[PromptsUsed, ...]:
@@ -161,17 +179,13 @@ def check_pictures(samples: Samples, handle: ModelHandle, plan: Plan) -> None:
     missing = [str(image) for image in samples.images if not image.exists()]
     if len(missing) <= plan.max_missing * len(samples):
         return
-    hints = [f"vlmeval data fetch {samples.benchmark.data.home}    (or --data DIR, if you have them)"]
-    try:
-        handle.look()
-    except ModelUnavailableError as error:
-        hints.append(f"the model is not here either: {error.message}\n{error.hint or ''}".rstrip())
+    hint = f"vlmeval data fetch {samples.benchmark.data.home}    (or --data DIR, if you have them)"
     raise MissingDataError(
         f"{len(missing)} of {len(samples)} pictures of {samples.benchmark.id} are not there",
         file=missing[0],
         expected=f"at most {plan.max_missing:.1%} missing (--max-missing)",
         found=f"{len(missing) / len(samples):.1%} missing",
-        hint="\n".join(hints),
+        hint=_with_model(hint, handle),
     )
 
 
