@@ -237,6 +237,16 @@ def test_plans_that_cannot_be_carried_out(
     assert not world.runs.exists()
 
 
+def test_missing_pictures_of_ones_own_benchmark_are_not_to_be_fetched(cli: Cli, world: World, checkpoint: Path) -> None:
+    for path in sorted(world.data.glob("*.png"))[:9]:
+        path.unlink()
+    answer = cli("run", "--model", checkpoint, "--bench", "mini", *world.options())
+    assert answer.code == 3
+    assert "9 of 135 pictures of mini are not there" in answer.err
+    assert "vlmeval data check mini" in answer.err
+    assert "fetch" not in answer.err
+
+
 def test_runs_cannot_go_into_a_file_and_that_is_said_before_the_model_is_loaded(
     cli: Cli, world: World, checkpoint: Path
 ) -> None:

@@ -21,7 +21,7 @@ from vlmeval.embed.hashing import content_hashes
 from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.encoders.resolve import resolve
 from vlmeval.environment import own_version
-from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError
+from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError, UnknownNameError
 from vlmeval.methods import Units, check_methods
 from vlmeval.progress import Progress, silent
 from vlmeval.records import Benchmark, Plan, PromptsUsed, Samples, digest_of
@@ -179,14 +179,24 @@ def check_pictures(samples: Samples, handle: ModelHandle, plan: Plan) -> None:
     missing = [str(image) for image in samples.images if not image.exists()]
     if len(missing) <= plan.max_missing * len(samples):
         return
-    hint = f"vlmeval data fetch {samples.benchmark.data.home}    (or --data DIR, if you have them)"
     raise MissingDataError(
         f"{len(missing)} of {len(samples)} pictures of {samples.benchmark.id} are not there",
         file=missing[0],
         expected=f"at most {plan.max_missing:.1%} missing (--max-missing)",
         found=f"{len(missing) / len(samples):.1%} missing",
-        hint=_with_model(hint, handle),
+        hint=_with_model(_where_to_get(samples.benchmark), handle),
     )
+
+
+def _where_to_get(benchmark: Benchmark) -> str:
+    """Say how to come by a benchmark's pictures."""
+    from vlmeval.data.fetch import load_source
+
+    try:
+        load_source(benchmark.data.home)
+    except UnknownNameError:  # a user's own benchmark
+        return f"vlmeval data check {benchmark.id}    lists them all; --data DIR says where the data lie"
+    return f"vlmeval data fetch {benchmark.data.home}    (or --data DIR, if you have them)"
 
 
 def check_unreadable(unreadable: Mapping[str, str], samples: Samples, plan: Plan) -> None:

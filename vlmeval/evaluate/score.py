@@ -31,7 +31,19 @@ from vlmeval.evaluate.predictions_file import (
 )
 from vlmeval.methods.scored import Scored, Units, at_image_level, at_unit_level
 from vlmeval.progress import Progress, silent
-from vlmeval.records import Benchmark, Decision, Level, MethodUsed, Plan, Predictions, RunRecord, Samples, digest_of
+from vlmeval.records import (
+    Benchmark,
+    Decision,
+    Finding,
+    Level,
+    MethodUsed,
+    MetricRow,
+    Plan,
+    Predictions,
+    RunRecord,
+    Samples,
+    digest_of,
+)
 from vlmeval.records.model import ScoreKind
 
 
@@ -64,6 +76,7 @@ class _Inputs:
     level: Level
     missing: int
     account: dict[str, int]
+    findings: tuple[Finding, ...] = ()
 
 
 def score(
@@ -116,23 +129,7 @@ def score(
     rows = assess.metric_rows(predictions, plan, inputs.samples.benchmark, progress)
     watch.lap("statistics")
 
-    card, samples = inputs.samples.benchmark, inputs.samples
-    counted = assess.data_used(samples, samples.in_split(plan.split), {})
-    record = RunRecord(
-        digest=digest,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        plan=plan,
-        benchmark=card,
-        benchmark_digest=card.content_digest,
-        model=None,
-        methods=tuple(methods),
-        data=counted.model_copy(update={"account": {**counted.account, **inputs.account}}),
-        rows=tuple(rows),
-        findings=tuple(audit(samples)) if benchmark is not None else (),
-        badges=(*assess.badges(card, None, plan, 0), *assess.missing_badge(inputs.missing)),
-        timings=watch.seconds,
-        environment=environment("none", "float64"),
-    )
+    record = _record(plan, digest, inputs, methods, rows, watch)
     return finish(folder, record, predictions, render)
 
 
@@ -183,7 +180,8 @@ def _of_benchmark(scoring: Scoring, benchmark: Benchmark, data: Path | None, pro
         "rows that joined nothing": joined.unjoined,
         "samples without a prediction": joined.missing,
     }
-    return _Inputs(file, joined.samples, scores[joined.rows], joined.level, joined.missing, account)
+    findings = tuple(audit(joined.samples))
+    return _Inputs(file, joined.samples, scores[joined.rows], joined.level, joined.missing, account, findings)
 
 
 def _plan(scoring: Scoring, benchmark: Benchmark) -> Plan:
@@ -198,6 +196,28 @@ def _plan(scoring: Scoring, benchmark: Benchmark) -> Plan:
             "seed": scoring.seed,
             "max_missing": scoring.max_missing,
         }
+    )
+
+
+def _record(
+    plan: Plan, digest: str, inputs: _Inputs, methods: list[MethodUsed], rows: list[MetricRow], watch: Stopwatch
+) -> RunRecord:
+    card, samples = inputs.samples.benchmark, inputs.samples
+    counted = assess.data_used(samples, samples.in_split(plan.split), {})
+    return RunRecord(
+        digest=digest,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        plan=plan,
+        benchmark=card,
+        benchmark_digest=card.content_digest,
+        model=None,
+        methods=tuple(methods),
+        data=counted.model_copy(update={"account": {**counted.account, **inputs.account}}),
+        rows=tuple(rows),
+        findings=inputs.findings,
+        badges=(*assess.badges(card, None, plan, 0), *assess.missing_badge(inputs.missing)),
+        timings=watch.seconds,
+        environment=environment("none", "float64"),
     )
 
 
