@@ -265,8 +265,20 @@ def test_a_report_that_cannot_be_written(cli: Cli, world: World, checkpoint: Pat
         assert answer.code == 3
         assert "the output cannot be written" in answer.err
         assert "-o FILE" in answer.err
+    both = cli("report", folder, "-o", tmp_path / "r.html", "--json")
+    assert both.code == 2
+    assert both.json()["error"] == "UsageError"
     (Path(folder) / "predictions.parquet").unlink()
     assert cli("report", folder).code == 3
+
+
+def test_what_is_odd_in_a_file_is_in_the_record(cli: Cli, tmp_path: Path) -> None:
+    data = frame().assign(site=["arm", "leg"] * 30)
+    data.to_csv(tmp_path / "p.csv", index=False)
+    options = ["--truth", "dx", "--unit", "case", "--group", "site", "--draws", 10, "--out", tmp_path / "r", "--json"]
+    answer = cli("score", tmp_path / "p.csv", "--kind", "logit", *options)
+    findings = store.read_record(Path(answer.json()["runs"][0]["folder"])).findings
+    assert [(finding.code, finding.count) for finding in findings] == [("unit-groups-differ", 30)]
 
 
 def test_stdout_is_one_json_object_whatever_the_libraries_say(world: World, checkpoint: Path) -> None:

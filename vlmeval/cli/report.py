@@ -40,6 +40,8 @@ def report(
 
     if output is not None and len(run) > 1:
         raise UsageError("-o goes with one run", hint="leave it out: each report is written to its run folder")
+    if output is not None and json_output:
+        raise UsageError("-o does not go with --json", hint="--json prints and writes nothing")
     views = []
     for folder in run:
         record = store.read_record(folder)

@@ -76,7 +76,7 @@ class _Inputs:
     level: Level
     missing: int
     account: dict[str, int]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...]
 
 
 def score(
@@ -163,7 +163,9 @@ def _own(scoring: Scoring) -> _Inputs:
     benchmark = made_up_benchmark(file.table, scoring.columns)
     scores = scores_of(file.table, score_columns(file.table, scoring.columns.score_prefix), scoring.kind)
     samples = own_samples(file, benchmark, scoring.columns)
-    return _Inputs(file, samples, scores, "image", 0, {"rows of the predictions file": len(file.ids)})
+    # A file has no splits, so that empty ones are nothing to tell of.
+    findings = tuple(finding for finding in audit(samples) if finding.code != "empty-split")
+    return _Inputs(file, samples, scores, "image", 0, {"rows of the predictions file": len(file.ids)}, findings)
 
 
 def _of_benchmark(scoring: Scoring, benchmark: Benchmark, data: Path | None, progress: Progress) -> _Inputs:
@@ -172,7 +174,8 @@ def _of_benchmark(scoring: Scoring, benchmark: Benchmark, data: Path | None, pro
     names = class_columns(file.table, benchmark.classes, scoring.columns.score_prefix)
     scores = scores_of(file.table, names, scoring.kind)
     samples = load_samples(benchmark, data, progress)
-    refuse_leaks(audit(samples), benchmark)
+    findings = tuple(audit(samples))
+    refuse_leaks(findings, benchmark)
     joined = join(samples, file, scoring.split, scoring.max_missing)
     account = {
         **samples.account,
@@ -180,7 +183,6 @@ def _of_benchmark(scoring: Scoring, benchmark: Benchmark, data: Path | None, pro
         "rows that joined nothing": joined.unjoined,
         "samples without a prediction": joined.missing,
     }
-    findings = tuple(audit(joined.samples))
     return _Inputs(file, joined.samples, scores[joined.rows], joined.level, joined.missing, account, findings)
 
 
