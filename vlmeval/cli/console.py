@@ -11,8 +11,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextvars import ContextVar
+from typing import Any, ParamSpec, TextIO, TypeVar
 
 import typer
 from rich.console import Console
@@ -28,6 +29,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 INTERRUPTED = 130
 PATIENCE_SECONDS = 2.0
+_results: ContextVar[TextIO | None] = ContextVar("results", default=None)
+"""Where JSON goes while a verb runs with ``--json``; `sys.stdout` is stderr meanwhile, whatever a library prints."""
 
 
 def out() -> Console:
@@ -50,8 +53,10 @@ def _console(*, stderr: bool) -> Console:
 
 def print_json(value: Any) -> None:
     """Print one JSON object on stdout; as ASCII where the terminal or pipe is not UTF-8."""
-    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    sys.stdout.write(json.dumps(value, ensure_ascii=ascii_only, indent=2, allow_nan=False) + "\n")
+    stream = _results.get() or sys.stdout
+    ascii_only = (stream.encoding or "").lower().replace("-", "") != "utf8"
+    stream.write(json.dumps(value, ensure_ascii=ascii_only, indent=2, allow_nan=False) + "\n")
+    stream.flush()
 
 
 def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -77,7 +82,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         as_json = bool(kwargs.get("json_output"))
         try:
-            result = command(*args, **kwargs)
+            with _json_only() if as_json else nullcontext():
+                result = command(*args, **kwargs)
             sys.stdout.flush()
         except VlmevalError as error:
             show_error(error, as_json=as_json)
@@ -99,6 +105,16 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         return result
 
     return wrapped
+
+
+@contextmanager
+def _json_only() -> Iterator[None]:
+    before = _results.set(_results.get() or sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _results.reset(before)
 
 
 def show_error(error: VlmevalError, *, as_json: bool) -> None:
