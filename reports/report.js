@@ -44,11 +44,21 @@
   const eager = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) drawOnce(entry.target);
   }, { rootMargin: "300px" });
+  // Charts above a deep link's section may shift it while they are drawn: go there again, unless the reader went elsewhere.
+  let moved = false;
+  for (const sign of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+    window.addEventListener(sign, () => { moved = true; }, { once: true, passive: true });
+  }
+  const settle = () => {
+    const target = document.querySelector(":target");
+    if (target && !moved) target.scrollIntoView();
+    root.dataset.charts = "done";
+  };
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 16));
   const drawRest = () => {
     const box = waiting.find((b) => !drawn.has(b) && b.clientWidth > 0);
     if (box) drawOnce(box).then(() => idle(drawRest));
-    else root.dataset.charts = "done";
+    else settle();
   };
   waiting.forEach((box) => eager.observe(box));
   idle(drawRest);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
 import platform
 import subprocess
@@ -15,6 +17,10 @@ PACKAGES = (
     "torch", "torchvision", "open_clip_torch", "transformers", "datasets", "scikit-learn", "pandas", "numpy", "pillow",
     "pyarrow", "safetensors", "pydantic", "altair",
 )  # fmt: skip
+
+
+APPEARANCE = ("cli", "report", "demo_model")
+"""Rooms that no number of a run depends on."""
 
 
 def environment(device: str, dtype: str) -> Environment:
@@ -37,6 +43,20 @@ def environment(device: str, dtype: str) -> Environment:
 def own_version() -> str:
     """Return vlmeval's version ("unknown" when it runs from a checkout that was never installed)."""
     return _version("vlmeval") or "unknown"
+
+
+@functools.cache
+def code_version() -> str:
+    """Return vlmeval's version and a digest of the code that numbers depend on.
+
+    A run's identity holds it: in a checkout whose code was changed, an older run is not taken for this one's.
+    """
+    package = Path(__file__).resolve().parent
+    parts = sorted(path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in APPEARANCE)
+    code = hashlib.sha256()
+    for path in parts:
+        code.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"{own_version()}+{code.hexdigest()[:12]}"
 
 
 def _version(name: str) -> str | None:

@@ -81,7 +81,7 @@ def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions
         write_bytes(folder / PREDICTIONS, _predictions_parquet(record.benchmark, predictions))
         write_text(folder / METRICS, metrics_csv(record.rows))
         write_text(folder / REPORT, report)
-        write_text(folder / RECORD, record.model_dump_json(indent=1) + "\n")
+        write_text(folder / RECORD, record_json(record))
     return record
 
 
@@ -184,8 +184,17 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of `run.json`."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **RunRecord.model_json_schema(mode="serialization"),
+        **RunRecord.model_json_schema(mode="validation"),
     }
+
+
+def record_json(record: RunRecord) -> str:
+    """Return `run.json`: indented, but for the metric rows, which stand one a line."""
+    values = record.model_dump(mode="json")
+    rows = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in values["rows"]]
+    whole = json.dumps({**values, "rows": []}, ensure_ascii=False, allow_nan=False, indent=1)
+    # No string of the record can look like this: quotes inside strings are escaped.
+    return whole.replace('\n "rows": []', '\n "rows": [\n  ' + ",\n  ".join(rows) + "\n ]", 1) + "\n"
 
 
 def metrics_csv(rows: Iterable[MetricRow]) -> str:
@@ -194,7 +203,7 @@ def metrics_csv(rows: Iterable[MetricRow]) -> str:
     writer = csv.DictWriter(stream, fieldnames=list(MetricRow.model_fields), lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow(row.model_dump())
+        writer.writerow(dict(row))
     return stream.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def frame(n: int = 120, seed: int = 0) -> pd.DataFrame:
             "image_id": [f"i{j}" for j in range(n)],
             "diagnosis": np.array(names)[truth],
             "lesion": [f"l{j // 2}" for j in range(n)],
-            "sex": np.where(np.arange(n) % 3 == 0, "f", "m"),
+            "sex": np.where(np.arange(n) // 2 % 3 == 0, "f", "m"),
             **columns,
         }
     )
@@ -45,7 +46,7 @@ def value(folder: str, metric: str, averaging: str, level: str = "image", **wher
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
 def test_scores_of_a_file_with_its_own_truth(cli: Cli, tmp_path: Path, suffix: str) -> None:
-    data = frame()
+    data = frame(240)
     path = tmp_path / f"mine{suffix}"
     if suffix == ".parquet":
         data.to_parquet(path)
@@ -61,12 +62,12 @@ def test_scores_of_a_file_with_its_own_truth(cli: Cli, tmp_path: Path, suffix: s
     scores = data[["score:Melanoma", "score:Nevus", "score:BCC"]].to_numpy()
     assert value(folder, "auroc", "macro") == pytest.approx(roc_auc_score(truth, scores), abs=1e-12)
     assert value(folder, "accuracy", "overall") == pytest.approx(accuracy_score(truth.argmax(1), scores.argmax(1)))
-    women = data.sex == "f"
-    expected = average_precision_score(truth[women, 1], scores[women, 1])
-    found = value(folder, "average-precision", "class", group="sex", group_level="f", class_id="nevus")
+    lesions = data[data.sex == "f"].assign(nevus=lambda d: d.diagnosis == "Nevus").groupby("lesion")
+    expected = average_precision_score(lesions.nevus.first(), lesions["score:Nevus"].mean())
+    found = value(folder, "average-precision", "class", "unit", group="sex", group_level="f", class_id="nevus")
     assert found == pytest.approx(expected, abs=1e-12)
     record = store.read_record(Path(folder))
-    assert record.data.units == 60
+    assert record.data.units == 120
     assert record.model is None
     assert cli("report", folder).code == 0
 
@@ -147,3 +148,20 @@ def test_a_file_that_is_not_there(cli: Cli, tmp_path: Path) -> None:
 def test_what_the_scores_are_must_be_said(cli: Cli, tmp_path: Path) -> None:
     frame().to_csv(tmp_path / "m.csv", index=False)
     assert cli("score", tmp_path / "m.csv", "--truth", "diagnosis").code == 2
+
+
+@pytest.mark.parametrize("more", [[], ["--seed", 3, "--max-missing", 0.2]])
+def test_the_command_in_the_report_finds_the_same_run(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame().rename(columns=lambda c: c.replace("score:", "p ")).to_csv("mine one.csv", index=False)
+    answer = cli(
+        "score", "mine one.csv", "--kind", "softmax", "--truth", "diagnosis", "--unit", "lesion", "--group", "sex",
+        "--score-prefix", "p ", "--draws", 50, "--json", *more,
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    (view,) = cli("report", answer.json()["runs"][0]["folder"], "--json").json()["reports"]
+    again = cli(*shlex.split(view["environment"]["command"])[1:], "--json")
+    assert again.code == 0, again.err
+    assert again.json()["runs"][0]["found"]

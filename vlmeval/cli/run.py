@@ -185,7 +185,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
         "folder": str(outcome.folder),
         "report": str(outcome.folder / REPORT),
         "found": outcome.found,
-        "headline": [row.model_dump(mode="json") for row in record.headline_rows()],
+        "headline": [dict(row) for row in record.headline_rows()],
         "badges": [badge.model_dump(mode="json") for badge in record.badges],
         "timings": record.timings,
     }
@@ -212,7 +212,9 @@ def show(outcome: Outcome) -> None:
 
 def _name(row: MetricRow) -> str:
     """Return the metric, and over how many classes it compares where that is not all of them."""
-    return f"{row.metric} ({row.n_classes} shared classes)" if row.averaging == "macro-common" else row.metric
+    if row.averaging != "macro-common":
+        return row.metric
+    return f"{row.metric} ({row.n_classes} shared class{'' if row.n_classes == 1 else 'es'})"
 
 
 def _value(value: float | None) -> str:

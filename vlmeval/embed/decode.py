@@ -60,14 +60,17 @@ class Decoded:
     failures: tuple[Failure, ...]
 
 
-def choose_workers(wanted: int | None, pictures: int, *, on_cpu: bool) -> int:
-    """Return how many processes decode: all cores beside a GPU; one core in two when the model needs the CPU itself."""
+def choose_workers(wanted: int | None, pictures: int) -> int:
+    """Return how many processes decode: one a core, also where the model runs on the CPU.
+
+    There a large model leaves the workers little to do, and beside a small one they are what takes the time.
+    """
     if wanted is not None:
         return wanted
     if pictures <= FEW:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MAX_WORKERS, max(1, cores // 2 if on_cpu else cores))
+    return min(MAX_WORKERS, cores)
 
 
 class Decoder:

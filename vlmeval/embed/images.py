@@ -116,7 +116,7 @@ def _compute(
 ) -> dict[bytes, Failure]:
     failures: dict[bytes, Failure] = {}
     forward = Forward(model.encoder, model.placement, plan.rows)
-    workers = choose_workers(options.workers, len(pending), on_cpu=model.placement.device == "cpu")
+    workers = choose_workers(options.workers, len(pending))
     done, rows = 0, _Rows()
     progress(STAGE, 0, len(pending))
     with Decoder(model.encoder.preprocess, plan.batch, workers) as decoder:

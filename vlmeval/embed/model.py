@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from vlmeval.embed.cache import Cache, encoder_key
-from vlmeval.embed.device import Placement, check
+from vlmeval.embed.device import Placement, check, let_idle_threads_sleep
 from vlmeval.embed.drawer import Drawer
 from vlmeval.embed.options import Facts
 from vlmeval.embed.timer import Timer
@@ -54,6 +54,7 @@ class CachedModel:
                 self._progress(STAGE, 0, None)
                 self._handle.fetch()
                 check(self.placement, self._cache.devices_file)
+                let_idle_threads_sleep()
                 self._encoder = self._handle.load(self.placement.device, self.placement.dtype)
                 self._keep_facts(self._encoder)
                 self._progress(STAGE, 1, 1)

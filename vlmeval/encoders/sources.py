@@ -65,7 +65,6 @@ class LocalFolder:
             )
         return self.folder
 
-
     def look(self) -> None:
         """Raise as ``fetch`` does."""
         self.fetch()

@@ -37,6 +37,8 @@ class Spec:
 
 def parse(text: str) -> Spec:
     """Take a model spec apart; raises UsageError when a prefix is known but the rest is not right."""
+    if not text.strip():
+        raise UsageError("no model was named", expected="an alias, hf:ORG/NAME, a folder, ... (vlmeval list models)")
     prefix, colon, rest = text.partition(":")
     if colon and prefix in ("hf", "hf-hub"):
         return _hub(text, "hf" if prefix == "hf" else "hf-hub", rest)

@@ -130,15 +130,17 @@ def missing_badge(missing: int) -> tuple[Badge, ...]:
 def metric_rows(
     predictions: Sequence[Predictions], plan: Plan, benchmark: Benchmark, progress: Progress = silent
 ) -> list[MetricRow]:
-    """Return all metric rows; the first method is detailed by group, the others overall and by class.
+    """Return all metric rows: the first method at the headline level by group, the others overall and by class.
 
     One set of resamples serves them all, so that differences between methods are paired.
     """
+    first = [one for one in predictions if one.method == predictions[0].method]
+    detailed = next((one for one in first if one.level == benchmark.headline_level), first[0])
     resamples = Resamples.draw(np.concatenate([one.units for one in predictions]), plan.draws, plan.seed)
     rows: list[MetricRow] = []
     for done, one in enumerate(predictions):
         progress("statistics", done, len(predictions))
-        rows += summarise(one, benchmark, resamples, groups=one.method == predictions[0].method)
+        rows += summarise(one, benchmark, resamples, groups=one is detailed)
     progress("statistics", len(predictions), len(predictions))
     return rows
 

@@ -29,6 +29,7 @@ from vlmeval.records import (
     Samples,
 )
 from vlmeval.records.benchmark import UnitSpec
+from vlmeval.records.run import MADE_UP
 
 TRUTH = "true:"
 TRUE_WORDS, FALSE_WORDS = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
@@ -66,7 +67,7 @@ def made_up_benchmark(table: TextTable, columns: Columns) -> Benchmark:
     groups = dict.fromkeys(columns.groups)
     return Benchmark(
         schema_=1,
-        id="scored",
+        id=MADE_UP,
         version="0",
         title=as_text(table.path.name),
         summary="Predictions that were scored without a benchmark card: truth and groups are the file's own.",

@@ -20,7 +20,7 @@ from vlmeval.embed.device import place
 from vlmeval.embed.hashing import content_hashes
 from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.encoders.resolve import resolve
-from vlmeval.environment import own_version
+from vlmeval.environment import code_version
 from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError, UnknownNameError
 from vlmeval.methods import Units, check_methods
 from vlmeval.progress import Progress, silent
@@ -167,7 +167,7 @@ def run_digest(
             "samples": samples.digest,
             "dtype": dtype,
             "pictures": digest_of([p if isinstance(p, str) else p.hex() for p in pictures]),
-            "vlmeval": own_version(),
+            "vlmeval": code_version(),
         }
     )
 

@@ -35,6 +35,12 @@ class Columns:
     groups: tuple[str, ...] = ()
     score_prefix: str = SCORE
 
+    def options(self) -> dict[str, str | list[str]]:
+        """Return the command line's options that name these columns, without those at their defaults."""
+        named: dict[str, str | list[str] | None] = {"--id": self.id, "--truth": self.truth, "--unit": self.unit}
+        named |= {"--group": list(self.groups), "--score-prefix": self.score_prefix}
+        return {option: value for option, value in named.items() if value and value != SCORE}
+
 
 @dataclass(frozen=True)
 class PredictionsFile:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from vlmeval.data import load_samples
 from vlmeval.data.audit import audit, refuse_leaks
-from vlmeval.environment import environment, own_version
+from vlmeval.environment import code_version, environment
 from vlmeval.errors import UsageError
 from vlmeval.evaluate import assess, planning
 from vlmeval.evaluate.join import join
@@ -233,7 +233,7 @@ def _digest(plan: Plan, scoring: Scoring, inputs: _Inputs) -> str:
             "columns": repr(scoring.columns),
             "benchmark": inputs.samples.benchmark.content_digest,
             "samples": inputs.samples.digest,
-            "vlmeval": own_version(),
+            "vlmeval": code_version(),
         }
     )
 
@@ -242,7 +242,8 @@ def _predictions(inputs: _Inputs, scoring: Scoring) -> tuple[list[Predictions], 
     card = inputs.samples.benchmark
     levels = _levels(inputs, scoring.kind)
     headline = card.headline_level if card.headline_level in levels else next(iter(levels))
-    facts = {"file": as_text(scoring.file.name), "sha256": inputs.file.digest}
+    options = scoring.columns.options()
+    facts = {"file": as_text(scoring.file.name), "sha256": inputs.file.digest, "options": options}
     predictions, methods = [], []
     for level, scored in levels.items():
         decision = assess.decide(scored, card, scoring.split)

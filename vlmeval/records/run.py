@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from vlmeval.records.base import Record
 from vlmeval.records.benchmark import Benchmark, Level
@@ -12,6 +12,8 @@ from vlmeval.records.model import ScoreKind
 from vlmeval.records.prompts import Aggregation
 
 SCHEMA_VERSION: Final = 1
+MADE_UP: Final = "scored"
+"""Id of the card that is made up for predictions which belong to no benchmark."""
 Pooling = Literal["mean-embedding", "mean-score"]
 Averaging = Literal["class", "macro", "macro-common", "weighted", "overall"]
 
@@ -44,6 +46,12 @@ class MetricRow(Record):
     reason: str | None = None
     n_classes: int | None = None
     undefined_draws: float | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is at its default: a record holds tens of thousands of rows. A missing value stays null."""
+        fields = type(self).model_fields
+        return {name: value for name, value in whole(self).items() if name == "value" or value != fields[name].default}
 
 
 class Plan(Record):

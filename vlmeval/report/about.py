@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 
-from vlmeval.records import MethodUsed, RunRecord
+from vlmeval.records import MethodUsed, Plan, RunRecord
+from vlmeval.records.run import MADE_UP
 from vlmeval.report.lookup import Rows, View
 from vlmeval.report.names import metric_view
 
@@ -109,15 +111,31 @@ def command(record: RunRecord) -> str:
     """Return the command line that repeats this run; only what differs from the defaults is spelled out."""
     plan = record.plan
     if record.model is None:
-        return f"vlmeval score PREDICTIONS --bench {shlex.quote(plan.benchmark)}"
+        return _score_command(record)
     words = ["vlmeval", "run", "--model", plan.model, "--bench", plan.benchmark]
-    defaults = type(plan)(benchmark=plan.benchmark, model=plan.model)
-    if plan.methods != defaults.methods:
+    if plan.methods != Plan(benchmark="", model="").methods:
         words += ["--method", ",".join(plan.methods)]
     for prompts in plan.prompts:
         words += ["--prompts", prompts]
-    for name in ("aggregation", "score", "pooling", "split", "draws", "seed", "dtype", "limit", "max_missing"):
-        value = getattr(plan, name)
-        if value != getattr(defaults, name):
-            words += ["--" + name.replace("_", "-"), str(value)]
-    return shlex.join(words)
+    names = ("aggregation", "score", "pooling", "split", "draws", "seed", "dtype", "limit", "max_missing")
+    return shlex.join([*words, *_changed(plan, names)])
+
+
+def _changed(plan: Plan, names: Iterable[str]) -> list[str]:
+    """Return the options that say what of a plan is not at its default."""
+    defaults = Plan(benchmark="", model="")
+    changed = [name for name in names if getattr(plan, name) != getattr(defaults, name)]
+    return [word for name in changed for word in ("--" + name.replace("_", "-"), str(getattr(plan, name)))]
+
+
+def _score_command(record: RunRecord) -> str:
+    """Return the command line that scores the same predictions file again."""
+    method, plan = record.methods[0], record.plan
+    words = ["vlmeval", "score", str(method.parameters.get("file", "PREDICTIONS")), "--kind", method.score_kind]
+    if plan.benchmark != MADE_UP:
+        words += ["--bench", plan.benchmark, *_changed(plan, ("split",))]
+    for option, value in method.parameters.get("options", {}).items():
+        words += [word for one in ([value] if isinstance(value, str) else value) for word in (option, one)]
+    if method.chosen_on == "given" and method.thresholds:
+        words += ["--threshold", f"{next(iter(method.thresholds.values())):g}"]
+    return shlex.join([*words, "--name", plan.model, *_changed(plan, ("draws", "seed", "max_missing"))])
