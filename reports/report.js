@@ -49,16 +49,17 @@
   for (const sign of ["wheel", "touchmove", "pointerdown", "keydown"]) {
     window.addEventListener(sign, () => { moved = true; }, { once: true, passive: true });
   }
-  const settle = () => {
+  const settle = (frames) => {
     const target = document.querySelector(":target");
-    if (target && !moved) target.scrollIntoView();
-    root.dataset.charts = "done";
+    if (target && !moved) target.scrollIntoView({ behavior: "instant" });
+    if (frames) requestAnimationFrame(() => settle(frames - 1)); // the last charts may still be growing
+    else root.dataset.charts = "done";
   };
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 16));
   const drawRest = () => {
     const box = waiting.find((b) => !drawn.has(b) && b.clientWidth > 0);
     if (box) drawOnce(box).then(() => idle(drawRest));
-    else settle();
+    else settle(3);
   };
   waiting.forEach((box) => eager.observe(box));
   idle(drawRest);
