@@ -127,7 +127,9 @@ def test_badges_say_what_travels_with_the_numbers() -> None:
     limited = assess.badges(card(synthetic=True), model(synthetic=True), PLAN.model_copy(update={"limit": 3}), 2)
     assert [b.kind for b in limited] == ["synthetic", "partial", "partial"]
     assert "Data and model" in limited[0].text
-    assert "Part of this" in assess.badges(card(), model(synthetic=True), PLAN, 0)[0].text
+    assert limited[1].text.startswith("A quick look at only 3 ")
+    assert "The model is" in assess.badges(card(), model(synthetic=True), PLAN, 0)[0].text
+    assert "The data are" in assess.badges(card(synthetic=True), None, PLAN, 0)[0].text
 
 
 def test_a_unit_of_two_classes_is_refused_with_its_rows() -> None:

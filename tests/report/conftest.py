@@ -230,7 +230,7 @@ def _predict(
         y_true=y,
         scores=scores,
         kind="sigmoid" if multi else "softmax",
-        decision=Decision("threshold", thresholds, "val") if multi else Decision("argmax"),
+        decision=Decision("threshold", thresholds, "validation rows (90)") if multi else Decision("argmax"),
         groups={name: codes[keep] for name, codes in groups.items()},
         scale=100.0,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vlmeval.report import text
-from vlmeval.report.charts.base import distinct
+from vlmeval.report.charts.base import distinct, without_shared_end
 from vlmeval.report.charts.forest import Item, forest
 
 
@@ -55,6 +55,28 @@ def test_axis_labels_are_short_single_lines_without_direction_marks_and_distinct
     assert labels[0] == "a b c"
     assert labels[1] == "abc"
     assert labels[-1] == "same (2)"
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (
+            ["Bare names for the ten conditions", "Lay words of few for the ten conditions"],
+            ["Bare names", "Lay words of few"],
+        ),
+        (["Morphology names (synthetic demonstration)", "Lay (synthetic demonstration)"], ["Morphology names", "Lay"]),
+        (["Bare names", "Lay names"], ["Bare names", "Lay names"]),
+        (["names of things (some way) for all of it", "of it"], ["names of things (some way) for all of", "of"]),
+        (["plain words for many things (the short list)"], ["plain words for many things (the short list)"]),
+    ],
+)
+def test_axis_labels_lose_only_the_end_they_share(labels: list[str], shown: list[str]) -> None:
+    assert without_shared_end(labels) == shown
+
+
+def test_a_shared_end_is_not_cut_inside_brackets() -> None:
+    labels = ["names, in very plain words (short version)", "descriptions, in very plain words (long version)"]
+    assert without_shared_end(labels) == labels
 
 
 def _cell(value: float | None, low: float | None = None, high: float | None = None) -> dict[str, float | None]:

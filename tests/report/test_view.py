@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vlmeval.records import MetricRow, RunRecord
-from vlmeval.report import build_view
+from vlmeval.report import build_view, render
 
 
 def _row(record: RunRecord, **wanted: Any) -> MetricRow:
@@ -120,7 +120,69 @@ def test_multi_label_runs_show_thresholds_instead_of_a_confusion_matrix(multi: A
     view = build_view(record, predictions)
     assert view["confusion"] is None
     assert [r["threshold"] for r in view["thresholds"]["rows"]] == list(predictions[0].decision.thresholds)
-    assert view["thresholds"]["chosen_on"] == "val"
+    assert view["thresholds"]["chosen_on"] == "chosen on validation rows (90)"
+
+
+@pytest.mark.parametrize(
+    ("record_says", "page_says"),
+    [
+        ("fixed in advance at 0.5", "fixed in advance at 0.5"),
+        ("given", "given by whoever scored the file"),
+        ("training rows (12)", "chosen on training rows (12)"),
+    ],
+)
+def test_how_thresholds_came_about_continues_a_sentence(multi: Any, record_says: str, page_says: str) -> None:
+    record, predictions = multi
+    methods = tuple(m.model_copy(update={"chosen_on": record_says}) for m in record.methods)
+    view = build_view(record.model_copy(update={"methods": methods}), predictions)
+    assert view["thresholds"]["chosen_on"] == view["about"]["chosen_on"] == page_says
+
+
+def test_a_run_led_by_images_counts_images_and_units(make_run: Any) -> None:
+    record, predictions = make_run(units=120, prompt_sets=1)
+    benchmark = record.benchmark.model_copy(update={"headline_level": "image"})
+    lead = build_view(record.model_copy(update={"benchmark": benchmark}), predictions)["headline"]["lead"]
+    row = _row(record, level="image", metric="accuracy", group=None)
+    assert row.n > row.n_units == 120
+    assert lead["units"] == f"{row.n} images of 120 lesions"
+
+
+def test_levels_with_too_few_to_say_are_named_beside_the_weakest(single: Any) -> None:
+    record, predictions = single
+    gone = {"value": None, "low": None, "high": None, "reason": "suppressed: fewer than 10 lesions (9)"}
+    rows = tuple(r.model_copy(update=gone) if r.group_level in ("l2", "last-first") else r for r in record.rows)
+    view = build_view(record.model_copy(update={"rows": rows}), predictions)
+    source = view["headline"]["tone"]["sources"][0]
+    assert source["silent"] == ["FST V–VI"]
+    page = render(view).split('id="overall"')[0]
+    assert "too few lesions to compare:" in page
+    assert "the first or the last level has too few lesions" in page
+    whole = build_view(record, predictions)["headline"]["tone"]["sources"][0]
+    assert whole["silent"] == []
+
+
+def test_headline_figures_say_over_how_many_classes(single: Any) -> None:
+    record, predictions = single
+    rows = tuple(
+        r.model_copy(update={"n_classes": 4}) if (r.metric, r.averaging, r.group) == ("auroc", "macro", None) else r
+        for r in record.rows
+    )
+    page = render(build_view(record.model_copy(update={"rows": rows}), predictions)).split('id="overall"')[0]
+    assert page.count("over 4 of 7 classes") == 1
+
+
+def test_class_and_group_counts_are_said_to_be_of_what_is_reported(single: Any) -> None:
+    page = render(build_view(*single)).split('id="data"')[1].split('id="audit"')[0]
+    lead = build_view(*single)["headline"]["lead"]
+    assert page.count(f"In what is reported here ({lead['units']}, {lead['split']} split)") == 1
+    assert page.count(f"in what is reported here ({lead['units']}, {lead['split']} split)") == 1
+
+
+def test_page_warns_of_many_comparisons_and_of_intervals_without_width(single: Any) -> None:
+    page = render(build_view(*single))
+    assert "by chance alone" in page.split('id="overall"')[0]
+    assert "interval without width" in page.split('id="how"')[1]
+    assert "not detailed by group" in page.split('id="prompt-sets"')[1].split("</section>")[0]
 
 
 def test_curves_start_and_end_in_the_corners_and_classes_without_auroc_say_why(make_run: Any) -> None:

@@ -38,7 +38,7 @@ def test_small_classes_are_suppressed_then_greyed(units: int, shown: bool, greye
     row = find(summary(with_positives(units)), "auroc", "class", class_id="c0")
     assert (row.value is not None, row.greyed, row.n_positive) == (shown, greyed, units)
     if not shown:
-        assert row.reason == "suppressed: fewer than 10 positive or negative units (9 and 91)"
+        assert row.reason == "suppressed: fewer than 10 positive or negative cases (9 and 91)"
         assert row.low is None
 
 
@@ -97,7 +97,7 @@ def test_small_groups_are_suppressed_whole_and_empty_ones_say_so() -> None:
     tone[:9] = 1
     rows = summary(replace(p, groups={"tone": tone}))
     few = find(rows, "accuracy", group="tone", group_level="fst-3-4")
-    assert (few.value, few.n, few.reason) == (None, 9, "suppressed: fewer than 10 units (9)")
+    assert (few.value, few.n, few.reason) == (None, 9, "suppressed: fewer than 10 cases (9)")
     none = find(rows, "accuracy", group="tone", group_level="fst-5-6")
     assert (none.value, none.n, none.reason) == (None, 0, "no rows")
     # One level is left: there is nothing to compare.

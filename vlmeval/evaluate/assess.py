@@ -103,9 +103,8 @@ def badges(benchmark: Benchmark, card: ModelCard | None, plan: Plan, unreadable:
     """Return the marks that travel with every number: synthetic, leakage, contamination, partial."""
     found: list[Badge] = []
     if benchmark.synthetic or (card is not None and card.synthetic):
-        what = (
-            "Data and model are" if benchmark.synthetic and card is not None and card.synthetic else "Part of this is"
-        )
+        both = benchmark.synthetic and card is not None and card.synthetic
+        what = "Data and model are" if both else "The data are" if benchmark.synthetic else "The model is"
         found.append(Badge(kind="synthetic", text=f"{what} synthetic: these are not clinical results."))
     if benchmark.protocol.leaky is not None:
         found.append(Badge(kind="leakage", text=benchmark.protocol.leaky, source=benchmark.protocol.source))
@@ -115,7 +114,8 @@ def badges(benchmark: Benchmark, card: ModelCard | None, plan: Plan, unreadable:
         if fact.data == benchmark.data.home and fact.status == "in-training"
     ]
     if plan.limit is not None:
-        found.append(Badge(kind="partial", text=f"Only {plan.limit} units were looked at (--limit)."))
+        text = f"A quick look at only {plan.limit} {benchmark.unit.name}s, as asked for."
+        found.append(Badge(kind="partial", text=text))
     if unreadable:
         found.append(Badge(kind="partial", text=f"{unreadable} pictures could not be read and are left out."))
     return tuple(found)

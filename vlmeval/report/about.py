@@ -76,7 +76,7 @@ def method_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
         "model": None if model is None else model.model_dump(mode="json", exclude={"key"}),
         "score_kind": headline.score_kind,
         "decision": headline.decision,
-        "chosen_on": headline.chosen_on,
+        "chosen_on": decided(headline.chosen_on),
         "pooling": record.plan.pooling,
         "draws": record.plan.draws,
         "seed": record.plan.seed,
@@ -84,6 +84,15 @@ def method_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
         "parameters": dict(headline.parameters),
         "metrics": [metric_view(m, record.benchmark.task) for m in rows.metrics()],
     }
+
+
+def decided(chosen_on: str | None) -> str | None:
+    """Return how thresholds came about, in words that continue a sentence: ``chosen on validation rows (610)``."""
+    if chosen_on is None or chosen_on.startswith("fixed"):
+        return chosen_on
+    if chosen_on == "given":
+        return "given by whoever scored the file"
+    return f"chosen on {chosen_on}"
 
 
 def environment_view(record: RunRecord) -> View:

@@ -92,8 +92,8 @@ def _against(record: RunRecord, rows: Rows, headline: MethodUsed) -> View | None
 def _lead(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
     """Return the parts of the first sentence; the template puts them into words."""
     first = next((r for m in rows.metrics() if (r := rows.average(headline, m)) is not None), None)
-    n_units = first.n_units if first else record.data.units
     unit = record.benchmark.unit.name
+    units = counted(first.n_units if first else record.data.units, unit)
     return {
         "model": record.model.title if record.model else "Predictions from a file",
         "scored": record.model is None,
@@ -101,7 +101,7 @@ def _lead(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
         "benchmark": record.benchmark.title,
         "task": record.benchmark.task,
         "classes": len(record.benchmark.classes),
-        "units": counted(n_units, unit),
+        "units": units if first is None or headline.level == "unit" else f"{counted(first.n, 'image')} of {units}",
         "unit": unit,
         "split": record.plan.split,
         "level": headline.level,
@@ -130,9 +130,16 @@ def _tone_source(tone: View) -> View:
         source |= {"metric": metric["metric"], "standardised": metric["standardised"], "averaged": metric["averaged"]}
         source |= {"worst": pair[0], "best": pair[1]}
         answered = [lv["name"] for lv in metric["levels"] if not lv["missing"] and not lv["other"]]
+        silent = [lv["name"] for lv in metric["levels"] if not lv["missing"] and _without_value(lv["cell"])]
         source |= {"gap": gap, "excludes_zero": _excludes_zero(gap), "first": answered[0], "last": answered[-1]}
+        source["silent"] = silent
         break
     return source
+
+
+def _without_value(found: View | None) -> bool:
+    """Tell whether people are there of whom too few are known to say anything."""
+    return found is not None and found["n"] > 0 and found["value"] is None
 
 
 def _excludes_zero(gap: View | None) -> bool:

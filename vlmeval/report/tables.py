@@ -6,6 +6,7 @@ import statistics
 from typing import Any, Final
 
 from vlmeval.records import MethodUsed, RunRecord
+from vlmeval.report.about import decided
 from vlmeval.report.lookup import Rows, View, cell
 from vlmeval.report.names import AVERAGING_NAMES, REFERENCES, metric_view, references
 
@@ -113,5 +114,5 @@ def thresholds_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View
     return {
         "metrics": [metric_view(m, record.benchmark.task) for m in metrics],
         "rows": lines,
-        "chosen_on": headline.chosen_on,
+        "chosen_on": decided(headline.chosen_on),
     }

@@ -23,7 +23,7 @@ class Cell:
     """Rows that are reported together, and how many there are.
 
     ``positive_units`` and ``negative_units`` are [K]: units with at least one row that has (has not) the class.
-    ``positives`` is [K], in rows.
+    ``positives`` is [K], in rows. ``unit`` is what a unit is called, for reasons that people read.
     """
 
     rows: Bools
@@ -35,6 +35,7 @@ class Cell:
     positives: npt.NDArray[np.intp]
     positive_units: npt.NDArray[np.intp]
     negative_units: npt.NDArray[np.intp]
+    unit: str = "unit"
 
     @property
     def scarcest(self) -> npt.NDArray[np.intp]:
@@ -52,11 +53,11 @@ class Cell:
             return "no rows"
         if k is None:
             few = self.n_units < SUPPRESS_BELOW
-            return f"suppressed: fewer than {SUPPRESS_BELOW} units ({self.n_units})" if few else None
+            return f"suppressed: fewer than {SUPPRESS_BELOW} {self.unit}s ({self.n_units})" if few else None
         if self.supported[k]:
             return None
         counts = f"{self.positive_units[k]} and {self.negative_units[k]}"
-        return f"suppressed: fewer than {SUPPRESS_BELOW} positive or negative units ({counts})"
+        return f"suppressed: fewer than {SUPPRESS_BELOW} positive or negative {self.unit}s ({counts})"
 
 
 def whole(table: Table) -> Cell:
@@ -83,6 +84,7 @@ def _cell(table: Table, rows: Bools, group: str | None, level: str | None, missi
         positives=truth.sum(axis=0),
         positive_units=_units_with(truth, unit, count),
         negative_units=_units_with(~truth, unit, count),
+        unit=table.benchmark.unit.name,
     )
 
 

@@ -23,7 +23,7 @@ from vlmeval.stats.sums import Sums
 from vlmeval.stats.table import Bools, Floats, Table
 
 MAX_UNDEFINED = 0.05
-NO_CLASS = f"no class has {SUPPRESS_BELOW} positive and {SUPPRESS_BELOW} negative units here"
+NO_CLASS = f"no class has {SUPPRESS_BELOW} positive and {SUPPRESS_BELOW} negative {{}}s here"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def average(
             classes=entering,
             greyed=bool(2 * grey.sum() >= max(1, len(grey))) or cell.n_units < GREY_BELOW,
         ),
-        missing or cell.why_suppressed(None) or (None if eligible.any() else NO_CLASS),
+        missing or cell.why_suppressed(None) or (None if eligible.any() else NO_CLASS.format(cell.unit)),
     )
 
 

@@ -25,7 +25,7 @@ from vlmeval.stats.sums import Sums
 from vlmeval.stats.table import Bools, Table
 
 DIFFERENT_CLASSES = "the levels cover different classes"
-NO_COMMON = f"no class has {SUPPRESS_BELOW} positive and {SUPPRESS_BELOW} negative units in every level"
+NO_COMMON = f"no class has {SUPPRESS_BELOW} positive and {SUPPRESS_BELOW} negative {{}}s in every level"
 
 
 def common_classes(cells: Sequence[Cell]) -> Bools:
@@ -40,7 +40,7 @@ def common_classes(cells: Sequence[Cell]) -> Bools:
 def standardised(metric: Metric, table: Table, cells: Sequence[Cell], sums: Sequence[Sums]) -> list[Estimate]:
     """Return the average over common classes in every level that is not missing."""
     common = common_classes(cells)
-    missing = metric.missing(table) or (None if common.any() else NO_COMMON)
+    missing = metric.missing(table) or (None if common.any() else NO_COMMON.format(table.benchmark.unit.name))
     out = []
     for cell, s in zip(cells, sums, strict=True):
         if not cell.missing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vlmeval.report.charts.base import CONFIG, Spec
+from vlmeval.report.charts.base import CONFIG, Spec, without_shared_end
 from vlmeval.report.charts.forest import ROW_HEIGHT, Item, forest
 from vlmeval.report.charts.squares import (
     CELL_HEIGHT,
@@ -53,8 +53,12 @@ def _comparison(view: View, charts: dict[str, Spec]) -> None:
     compared = view["comparison"]
     if len(compared["rows"]) < 2:
         return
+    names = without_shared_end([line["name"] for line in compared["rows"]])
     for i, metric in enumerate(compared["metrics"][:2]):
-        items = [Item(line["name"], line["cells"][i], not line["headline"]) for line in compared["rows"]]
+        items = [
+            Item(name, line["cells"][i], not line["headline"])
+            for name, line in zip(names, compared["rows"], strict=True)
+        ]
         charts[f"comparison-{i}"] = _forest(items, metric["short"], metric["chance"])
 
 

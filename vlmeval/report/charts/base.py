@@ -11,6 +11,7 @@ Spec = dict[str, Any]
 ACCENT, INK, MUTED, PAPER, LINE = "var(--accent)", "var(--ink)", "var(--muted)", "var(--paper)", "var(--line)"
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 LABEL_LIMIT: Final = 60
+AXIS_WIDTH: Final = 36
 DASH: Final = [4, 4]
 NAME_OF: Final = "names[datum.value]"
 
@@ -45,6 +46,23 @@ def distinct(labels: Sequence[str]) -> list[str]:
         seen[short] = seen.get(short, 0) + 1
         made.append(short if seen[short] == 1 else f"{short} ({seen[short]})")
     return made
+
+
+def without_shared_end(labels: Sequence[str]) -> list[str]:
+    """Return labels less the words that all of them end in, if one is too long for an axis: what differs is kept.
+
+    ``Bare names for the ten conditions`` and ``Lay words for the ten conditions`` become ``Bare names``, ``Lay words``.
+    """
+    if len(labels) < 2 or max(map(len, labels)) <= AXIS_WIDTH:
+        return list(labels)
+    words = [label.split() for label in labels]
+    longest = min(map(len, words)) - 1
+    shared = next((n for n in range(1, longest + 1) if len({one[-n] for one in words}) > 1), longest + 1) - 1
+    for n in range(shared, 0, -1):
+        end = " ".join(words[0][-n:])
+        if end.count("(") == end.count(")"):
+            return [" ".join(one[:-n]) for one in words]
+    return list(labels)
 
 
 def inline(rows: Sequence[Spec]) -> Any:
