@@ -209,3 +209,24 @@ def test_a_copy_of_a_known_model_keeps_what_is_known_of_its_training_data(
 def test_no_file_of_embeddings(no_cards, tmp_path: Path) -> None:
     with pytest.raises(MissingDataError):
         resolve(f"embeddings:{tmp_path / 'x.npz'}", no_cards)
+
+
+def test_a_cards_picture_size_must_be_the_checkpoints(
+    cards_of, hf_siglip: Path, open_clip_clip: Path, tmp_path: Path
+) -> None:
+    """Pictures in the card's size would fail deep in the library, or worse, not at all."""
+    other = PIPELINE.model_copy(update={"size": 48})
+    cards = cards_of(
+        card(id="hf", image=other), card(id="oc", library="open_clip", image=other, text=None, score="softmax")
+    )
+    for spec in (f"hf@{hf_siglip}", f"oc@{open_clip_clip}"):
+        with pytest.raises(UsageError, match="another size") as caught:
+            resolve(spec, cards).load("cpu", "float32")
+        assert caught.value.expected == "32 pixels, by the checkpoint"
+        assert "48" in str(caught.value.found)
+
+
+def test_a_card_says_which_format_it_needs(cards_of, open_clip_clip: Path) -> None:
+    with pytest.raises(UsageError, match="transformers format of this model") as caught:
+        resolve(f"hf@{open_clip_clip}", cards_of(card(id="hf")))
+    assert caught.value.expected == "config.json (transformers format)"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlmeval.encoders.checkpoint import hf_image_contract, hf_text_rules, read_json
 from vlmeval.encoders.hub import TRANSFORMERS_WEIGHTS, weight_files
-from vlmeval.encoders.towers import Contract, TwoTowers, Wanted, in_brief, refused_pickle
+from vlmeval.encoders.towers import Contract, TwoTowers, Wanted, check_input_size, in_brief, refused_pickle
 from vlmeval.errors import ModelUnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -85,7 +85,14 @@ def load_folder(folder: Path, wanted: Wanted, device: str, dtype: str) -> HFEnco
                 f"a {model_type!r} model has no {method}: not a two-tower image-text model", file=folder / "config.json"
             )
     contract = wanted.contract(wanted.image or hf_image_contract(folder), wanted.text or hf_text_rules(folder))
+    check_input_size(contract, _input_size(model.config), folder / "config.json")
     return HFEncoder(model, _tokenizer(transformers, folder), contract, device, dtype)
+
+
+def _input_size(config: Any) -> object:
+    """Return the side of the pictures a model takes; None for one without patches, which takes any."""
+    vision = getattr(config, "vision_config", None)
+    return getattr(vision, "image_size", None) if getattr(vision, "patch_size", None) else None
 
 
 def _model(transformers: Any, folder: Path) -> Any:

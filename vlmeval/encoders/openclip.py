@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vlmeval.encoders.checkpoint import open_clip_image_contract, read_json
 from vlmeval.encoders.hub import OPEN_CLIP_WEIGHTS, HubRepo, weight_files
 from vlmeval.encoders.sources import OpenClipTag
-from vlmeval.encoders.towers import Contract, TwoTowers, Wanted, in_brief, refused_pickle
+from vlmeval.encoders.towers import Contract, TwoTowers, Wanted, check_input_size, in_brief, refused_pickle
 from vlmeval.errors import ModelUnavailableError
 from vlmeval.records import TextRules
 
@@ -62,7 +62,9 @@ def load_folder(folder: Path, wanted: Wanted, device: str, dtype: str) -> OpenCl
     model = _create(open_clip, weights, f"local-dir:{folder}", text_cfg=text_cfg)
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
     image = open_clip_image_contract(dict(model.visual.preprocess_cfg), folder / CONFIG)
-    return _encoder(model, tokenizer, wanted.contract(image, _own_rules(tokenizer)), device, dtype)
+    contract = wanted.contract(image, _own_rules(tokenizer))
+    check_input_size(contract, getattr(model.visual, "image_size", None), folder / CONFIG)
+    return _encoder(model, tokenizer, contract, device, dtype)
 
 
 def load_tag(source: OpenClipTag, wanted: Wanted, device: str, dtype: str) -> OpenClipEncoder:

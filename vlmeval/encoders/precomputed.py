@@ -138,7 +138,10 @@ def _read_npz(file: Path) -> tuple[list[str], npt.NDArray[Any]]:
     with arrays:
         for key in ("ids", "vectors"):
             if key not in arrays.files:
-                raise DataError("an array is missing", file=file, key=key, found=", ".join(arrays.files))
+                expected = "arrays 'ids' [n] and 'vectors' [n, d]"
+                raise DataError(
+                    "an array is missing", file=file, key=key, expected=expected, found=", ".join(arrays.files)
+                )
         try:
             return [str(name) for name in arrays["ids"].tolist()], arrays["vectors"]
         except ValueError as error:
@@ -179,7 +182,8 @@ def _read_parquet(file: Path) -> tuple[list[str], npt.NDArray[Any]]:
     for name in columns:
         kind = table.schema.field(name).type
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-            raise DataError("a column that is no dimension", file=file, key=name, expected="numbers", found=str(kind))
+            expected = "one list column 'vector', or one column of numbers per dimension"
+            raise DataError("a column that is no dimension", file=file, key=name, expected=expected, found=str(kind))
     # A missing number becomes NaN here, and is refused where it is used.
     return names, np.stack([table.column(name).to_numpy() for name in columns], axis=1) if columns else np.empty((0, 0))
 

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from vlmeval.encoders.fingerprint import folder_fingerprint
 from vlmeval.encoders.hub import HubRepo, weight_files
 from vlmeval.errors import ModelUnavailableError, UnknownNameError, UsageError
+
+_FORMATS: Final = {"open_clip_config.json": "open_clip", "config.json": "transformers"}
 
 
 class Source(Protocol):
@@ -174,9 +176,9 @@ def as_folder(path: Path, kinds: Sequence[str]) -> Path:
         raise UsageError("no such model folder", file=path)
     if not any((path / kind).is_file() for kind in kinds):
         raise UsageError(
-            "not a model folder",
+            "not a model folder" if len(kinds) > 1 else f"not in the {_FORMATS[kinds[0]]} format of this model",
             file=path,
-            expected="open_clip_config.json (open_clip format) or config.json (transformers format)",
+            expected=" or ".join(f"{kind} ({_FORMATS[kind]} format)" for kind in kinds),
             found=", ".join(sorted(p.name for p in path.iterdir()))[:400] or "an empty folder",
         )
     return path

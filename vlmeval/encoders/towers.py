@@ -175,6 +175,23 @@ class TwoTowers(ABC):
             return int(self._embed_strings(["a"]).shape[1])
 
 
+def check_input_size(contract: Contract, takes: object, where: Path | None) -> None:
+    """Raise UsageError when pictures are prepared in another size than the checkpoint ``takes`` (side, or both).
+
+    A card's pipeline over somebody's folder is how this comes about; the library would fail in the middle of a run.
+    """
+    sides = {int(side) for side in (takes if isinstance(takes, list | tuple) else [takes]) if isinstance(side, int)}
+    size = contract.image.transform.size
+    if sides and sides != {size}:
+        raise UsageError(
+            "the checkpoint takes pictures of another size than they are prepared in",
+            file=where,
+            expected=" x ".join(str(side) for side in sorted(sides)) + " pixels, by the checkpoint",
+            found=f"{size} pixels, by the image pipeline",
+            hint="name the card these weights belong to, or give the folder alone: --model FOLDER",
+        )
+
+
 def torch_device(name: str) -> torch.device:
     """Return the torch device; raises UsageError for one that is not on this machine."""
     import torch
