@@ -127,6 +127,7 @@ def test_single_answer_card_leaves_out_what_is_not_in_its_list(
         (".", "images", "images/-701.png"),
         ("dataset", "images", "images/-701.png"),
         (".", ".", "-701.png"),
+        (".", "scin/photographs", "scin/photographs/-701.png"),
         (".", None, "dataset/images/-701.png"),
     ],
 )
@@ -140,6 +141,22 @@ def test_layouts(
     image = read(cards("scin"), root).images[0]
     assert image.path == root / expected
     assert image.exists() == (pictures is not None)
+
+
+def test_the_place_the_table_names_wins_over_a_copy(cards: Cards, scin_folder: Folder, make: SimpleNamespace) -> None:
+    root = scin_folder([make.case("-7")], [make.label("-7")], ".")
+    for place in ("dataset/images", "cropped", ".trash"):
+        (root / place).mkdir(parents=True)
+        (root / place / "-701.png").write_bytes(place.encode())
+    assert read(cards("scin"), root).images[0].read_bytes() == b"dataset/images"
+
+
+def test_pictures_may_stay_in_their_zip(cards: Cards, scin_folder: Folder, make: SimpleNamespace) -> None:
+    root = scin_folder([make.case("-7", 2)], [make.label("-7")], ".")
+    make.zip(root / "images.zip", {"dataset/images/-701.png": b"one", "dataset/images/-702.png": b"two"})
+    raw = read(cards("scin"), root)
+    assert [image.read_bytes() for image in raw.images] == [b"one", b"two"]
+    assert raw.account["distinct pictures"] == 2
 
 
 def test_groups_come_from_all_four_tone_sources(cards: Cards, scin_folder: Folder, make: SimpleNamespace) -> None:

@@ -23,6 +23,7 @@ from vlmeval.data import load_samples
 from vlmeval.data.fetch import FetchOptions, FetchPlan, fetch, load_source, plan_fetch
 from vlmeval.data.fetching import run as run_module
 from vlmeval.data.fetching.source import SHIPPED
+from vlmeval.data.picture_index import index_pictures
 from vlmeval.errors import CatalogError, DataError, MissingDataError, UnknownNameError, UsageError
 
 QUICK = FetchOptions(workers=4, retries=3, timeout=1.0, backoff=0.01, longest_wait=0.05)
@@ -422,6 +423,57 @@ def scin_site(site: Any, rows: str, pictures: list[str]) -> None:
     site.files["/dataset/scin_cases.csv"] = (SCIN_HEADER + rows).encode()
     for number, name in enumerate(pictures):
         site.files[f"/dataset/images/{name}"] = noise(number, 2000)
+
+
+def test_pictures_in_another_layout_are_not_fetched_again(site: Any, tmp_path: Path) -> None:
+    """HAM10000 as other hosts pack it: all pictures in one folder; nothing but the table is left to download."""
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(24306, 34321):
+        (images / f"ISIC_{number:07d}.jpg").touch()
+    plan = plan_fetch("ham10000", tmp_path, base_url=site.url)
+    assert [item.path for item in plan.missing] == ["HAM10000_metadata.csv"]
+
+    (images / "ISIC_0030000.jpg").rename(images / "._ISIC_0030000.jpg")  # a resource fork is no picture
+    plan = plan_fetch("ham10000", tmp_path, base_url=site.url)
+    assert [item.path for item in plan.missing] == ["HAM10000_metadata.csv", "HAM10000_images_part_2.zip"]
+    assert plan.bytes_to_fetch == 690218 + 1403566547
+
+
+@pytest.mark.realdata
+def test_the_archives_hold_what_their_description_says(real_data: Path, tmp_path: Path) -> None:
+    plan = plan_fetch("ham10000", real_data / "ham10000")
+    assert plan.missing == ()
+    assert sum(item.elsewhere for item in plan.items) == 2
+
+
+def test_scin_in_another_layout_is_completed_not_repeated(site: Any, tmp_path: Path) -> None:
+    root = tmp_path / "scin"
+    (root / "photos").mkdir(parents=True)
+    (root / "photos" / "1.png").write_bytes(b"mine")
+    table = b"case_id,image_1_path,image_2_path,image_3_path\n-7,dataset/images/1.png,dataset/images/2.png,\n"
+    (root / "scin_cases.csv").write_bytes(table)
+    for name in ("scin_cases", "scin_labels", "scin_app_questions", "scin_label_questions"):
+        site.files[f"/dataset/{name}.csv"] = table
+    site.files["/dataset/images/2.png"] = b"theirs"
+    plan = plan_fetch("scin", root, base_url=site.url)
+    assert plan.pictures_later is None
+    # One picture is left; its size is estimated, for the dry run and the room on the disk.
+    assert 1_000_000 < plan.bytes_to_fetch - sum(i.about or 0 for i in plan.items if i.remote) < 2_000_000
+    report = fetch(plan, QUICK)
+    assert report.complete
+    assert report.present == ["dataset/images/1.png"]
+    assert sorted(path.name for path in root.rglob("*.png")) == ["1.png", "2.png"]
+
+
+def test_a_killed_unpacking_leaves_nothing_that_counts(plan_for: Any, site: Any, tmp_path: Path) -> None:
+    left = tmp_path / "data" / ".p.x1.unpacking" / "p"
+    left.mkdir(parents=True)
+    (left / "0.jpg").write_bytes(b"half")
+    assert index_pictures(tmp_path / "data") == {}
+    site.files["/p.zip"] = zipped({"0.jpg": b"whole"})
+    assert fetch(plan_for("  - {part: main, path: p.zip, unpack: p}"), QUICK).unpacked == {"p": 1}
+    assert [path.name for path in (tmp_path / "data").iterdir() if path.is_dir()] == ["p"]
 
 
 def test_scin_from_tables_to_pictures(site: Any, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Find pictures by name in whatever layout a data set was unpacked in - or not unpacked.
 
 Comes in: a data folder. Goes out: picture name without extension -> ImageRef. Looks in the folder, up to three folders
-deep, and inside zip archives; an unpacked picture wins over one in an archive.
+deep, and inside zip archives; an unpacked picture wins over one in an archive. Hidden files and folders are passed by:
+they are resource forks (``._ISIC_0024306.jpg``) or what an interrupted download left.
 """
 
 from __future__ import annotations
@@ -39,11 +40,20 @@ def index_pictures(root: Path) -> dict[str, ImageRef]:
     return found
 
 
+def unpacked_names(root: Path) -> frozenset[str]:
+    """Return the names without extension of the pictures under ``root`` that lie there as files, not in an archive."""
+    if not root.is_dir():
+        return frozenset()
+    return frozenset(path.stem for path in _walk(root, root, DEPTH) if path.suffix.lower() in EXTENSIONS)
+
+
 def _walk(root: Path, folder: Path, depth: int) -> Iterator[Path]:
     """Yield files, shallow before deep and in sorted order."""
     folders: list[Path] = []
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda item: item.name):
+            if entry.name.startswith("."):
+                continue
             path = folder / entry.name
             if entry.is_symlink():
                 safepath.inside(root, path.relative_to(root).as_posix())

@@ -19,6 +19,7 @@ from pydantic import Field
 from vlmeval.data import safepath
 from vlmeval.data.csvfile import TextTable
 from vlmeval.data.options import read_options
+from vlmeval.data.picture_index import index_pictures
 from vlmeval.data.raw import RawTable
 from vlmeval.data.scin_groups import group_columns
 from vlmeval.data.scin_labels import CaseLabels, ClassIndex, TieRule, case_labels
@@ -159,7 +160,7 @@ def _add_photographs(
         if not written:
             continue
         rows.ids.append(f"{case}/{k}")
-        rows.images.append(ImageRef(pictures.path(written, cases, row)))
+        rows.images.append(pictures.find(written, cases, row))
         rows.case_rows.append(row)
         rows.absent.append(written in options.known_missing)
         rows.account["images"] += 1
@@ -171,7 +172,7 @@ def _finish(rows: _Rows, cases: TextTable, groups: dict[str, list[str]], size: i
     if not rows.ids:
         raise DataError("no photograph is left to use", file=cases.path, found=str(dict(rows.account)))
     n = len(rows.ids)
-    rows.account["distinct pictures"] = len({image.path for image in rows.images})
+    rows.account["distinct pictures"] = len(set(rows.images))
     account = {name: rows.account[name] for name in ACCOUNT if name in rows.account}
     return RawTable(
         ids=np.array(rows.ids, dtype=np.str_),
@@ -189,19 +190,12 @@ def _finish(rows: _Rows, cases: TextTable, groups: dict[str, list[str]], size: i
 
 
 class _PictureFolder:
-    """Finds where the pictures lie: as the CSV says (``dataset/images/``), in ``images/``, or beside each other."""
+    """Finds the pictures where the CSV says (``dataset/images/``), in any other folder under the root, or in a zip."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.flat = not (root / "dataset" / "images").is_dir() and not (root / "images").is_dir()
-        self.flat = self.flat and next(root.glob("*.png"), None) is not None
-        self.short = not (root / "dataset" / "images").is_dir() and (root / "images").is_dir()
+        self.found = index_pictures(root)
 
-    def path(self, written: str, cases: TextTable, row: int) -> Path:
-        line = cases.lines[row]
-        asked = safepath.inside(self.root, written, file=cases.path, line=line)
-        if self.flat:
-            return safepath.inside(self.root, asked.name, file=cases.path, line=line)
-        if self.short:
-            return safepath.inside(self.root, f"images/{asked.name}", file=cases.path, line=line)
-        return asked
+    def find(self, written: str, cases: TextTable, row: int) -> ImageRef:
+        asked = safepath.inside(self.root, written, file=cases.path, line=cases.lines[row])
+        return ImageRef(asked) if asked.is_file() else self.found.get(asked.stem, ImageRef(asked))

@@ -7,12 +7,13 @@ carries it out.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vlmeval.data.fetching.source import FetchSource, PictureList, RemoteFile, load_source
+from vlmeval.data.picture_index import unpacked_names
 from vlmeval.data.safepath import inside
 from vlmeval.errors import DataError, UnknownNameError, UsageError
 from vlmeval.resources import data_home
@@ -23,7 +24,8 @@ class FetchItem:
     """One file to download.
 
     ``path`` is where it goes below the destination; ``size`` in bytes and ``md5`` are as published, None when the
-    publisher does not state them; ``url`` is None while a Dataverse has yet to be asked for it.
+    publisher does not state them; ``url`` is None while a Dataverse has yet to be asked for it. ``elsewhere`` says that
+    its pictures are in the data folder already, in another layout.
     """
 
     path: str
@@ -33,6 +35,7 @@ class FetchItem:
     md5: str | None = None
     unpack: str | None = None
     remote: RemoteFile | None = None
+    elsewhere: bool = False
 
     def target(self, destination: Path) -> Path:
         """Return the file's place, which is inside ``destination`` (DataError otherwise)."""
@@ -45,7 +48,7 @@ class FetchItem:
     def here(self, destination: Path) -> bool:
         """Whether it is there. Downloads get their name when they are complete, so a name is enough for a plan."""
         unpacked = self.unpack is not None and (destination / self.unpack).is_dir()
-        return unpacked or (destination / self.path).is_file()
+        return self.elsewhere or unpacked or (destination / self.path).is_file()
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def plan_fetch(
     base_url: str | None = None,
     sources: Sequence[Path] = (),
 ) -> FetchPlan:
-    """Say what a download would do; touches neither network nor disk.
+    """Say what a download would do; asks no network and writes nothing.
 
     Parameters
     ----------
@@ -160,9 +163,10 @@ def plan_fetch(
     folder = (destination or data_home() / source.id).absolute()
     pictures = source.pictures if source.pictures and source.pictures.part in wanted else None
     files = [f for f in source.files if f.part in wanted or (pictures is not None and f.path == pictures.table)]
-    items = [_item(source, file, place) for file in files]
+    names = unpacked_names(folder)
+    items = [_item(source, file, place, names) for file in files]
     skipped = dict(pictures.absent) if pictures else {}
-    if pictures is not None and inside(folder, pictures.table).is_file():
+    if pictures is not None and _table(pictures, folder).is_file():
         items += picture_items(pictures, folder, place)
         pictures = None
     return FetchPlan(source, folder, place, wanted, tuple(items), pictures, skipped)
@@ -170,7 +174,7 @@ def plan_fetch(
 
 def picture_items(pictures: PictureList, destination: Path, base_url: str) -> list[FetchItem]:
     """Return one item for each distinct picture that the downloaded table names, without the known absent ones."""
-    table = inside(destination, pictures.table)
+    table = _table(pictures, destination)
     found: dict[str, None] = {}
     with table.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream)
@@ -191,9 +195,27 @@ def picture_items(pictures: PictureList, destination: Path, base_url: str) -> li
                 if address and address not in pictures.absent:
                     inside(destination, address, file=table, line=reader.line_num)
                     found[address] = None
-    return [FetchItem(address, f"{base_url}/{address}") for address in found]
+    names = unpacked_names(destination)
+    about = pictures.about // pictures.count
+    return [
+        FetchItem(address, f"{base_url}/{address}", about=about, elsewhere=_is_elsewhere(address, destination, names))
+        for address in found
+    ]
 
 
-def _item(source: FetchSource, file: RemoteFile, base_url: str) -> FetchItem:
+def _table(pictures: PictureList, destination: Path) -> Path:
+    """Return the place of the table that names the pictures: where it belongs, or at the top of the folder."""
+    table = inside(destination, pictures.table)
+    top = destination / table.name
+    return top if top.is_file() and not table.is_file() else table
+
+
+def _is_elsewhere(address: str, destination: Path, names: Collection[str]) -> bool:
+    return Path(address).stem in names and not (destination / address).is_file()
+
+
+def _item(source: FetchSource, file: RemoteFile, base_url: str, names: Collection[str]) -> FetchItem:
     url = None if source.dataverse else f"{base_url}/{file.path}"
-    return FetchItem(file.path, url, file.size, file.about, file.md5, file.unpack, file)
+    held = file.holds
+    elsewhere = held is not None and sum(held.first <= name <= held.last for name in names) >= held.count
+    return FetchItem(file.path, url, file.size, file.about, file.md5, file.unpack, file, elsewhere)

@@ -153,23 +153,27 @@ class _Run:
 
     def _run(self) -> None:
         plan = self.plan
-        wanted = [item for item in plan.items if not self._unpacked_before(item)]
+        wanted = self._wanted(plan.items)
         if plan.source.dataverse and wanted:
             resolved = {item.path: item for item in resolve(plan, self.options.timeout)}
             wanted = [resolved[item.path] for item in wanted]
         self._get_all(wanted)
         later = plan.pictures_later
         if later is not None and later.table not in self.report.failed:
-            self._get_all(picture_items(later, plan.destination, plan.base_url))
+            self._get_all(self._wanted(picture_items(later, plan.destination, plan.base_url)))
         for item in wanted:
             self._unpack(item)
 
-    def _unpacked_before(self, item: FetchItem) -> bool:
-        folder = item.unpacked(self.plan.destination)
-        if folder is None or not folder.is_dir():
-            return False
-        self.report.present.append(item.path)
-        return True
+    def _wanted(self, items: Sequence[FetchItem]) -> list[FetchItem]:
+        """Return the items to download; those unpacked before, or there in another layout, go into the report."""
+        wanted = []
+        for item in items:
+            folder = item.unpacked(self.plan.destination)
+            if item.elsewhere or (folder is not None and folder.is_dir()):
+                self.report.present.append(item.path)
+            else:
+                wanted.append(item)
+        return wanted
 
     def _get_all(self, items: Sequence[FetchItem]) -> None:
         """Download ``items``, several at a time, and note in the report what came of each."""

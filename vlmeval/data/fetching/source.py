@@ -19,6 +19,14 @@ from vlmeval.records import Licence, Record
 SHIPPED = Path(__file__).resolve().parent.parent / "sources"
 
 
+class Members(Record):
+    """The pictures in an archive: ``count`` files whose names, without extension, lie from ``first`` to ``last``."""
+
+    first: str
+    last: str
+    count: int = Field(gt=0)
+
+
 class RemoteFile(Record):
     """One file of a data set at its publisher."""
 
@@ -28,6 +36,7 @@ class RemoteFile(Record):
     about: int | None = Field(None, gt=0, description="Bytes, not promised: for the dry run only.")
     md5: str | None = Field(None, pattern=r"^[0-9a-f]{32}$", description="As published.")
     unpack: str | None = Field(None, description="Folder that the zip archive is unpacked into.")
+    holds: Members | None = Field(None, description="What is in the archive, to know it in another layout.")
     name: str | None = Field(None, description="Dataverse: the file's name there (without a table's ending).")
     id: int | None = Field(None, description="Dataverse: the file's number, used when its listing cannot be had.")
     original: bool = Field(False, description="Dataverse: ask for the uploaded table, not the converted one.")

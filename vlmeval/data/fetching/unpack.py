@@ -33,6 +33,8 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> int:
         or no room on the disk.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f".{folder.name}.*.unpacking"):  # by a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
     workplace = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".unpacking"))
     try:
         count = _extract_all(archive, workplace, max_bytes)
