@@ -236,3 +236,18 @@ def test_a_broken_run_record_is_refused_with_its_place(cli: Cli, world: World, c
     assert "schema_version" in answer.err
     path.unlink()
     assert cli("report", done["folder"]).code == 3
+
+
+def test_one_photograph_under_several_cases_costs_the_other_splits_not_the_run(
+    cli: Cli, world: World, checkpoint: Path
+) -> None:
+    for case in range(3, 30, 3):
+        shutil.copy(world.data / "0-0.png", world.data / f"{case}-0.png")
+    answer = run(cli, world, checkpoint, "--json")
+    assert answer.code == 0, answer.err
+    record = json.loads((Path(answer.json()["runs"][0]["folder"]) / "run.json").read_text())
+    first, *others = record["findings"]
+    assert first["code"] == "repeats-left-out"
+    assert not [f for f in others if f["severity"] == "violation"]
+    assert record["data"]["split_units"]["test"] == 54
+    assert record["data"]["units"] == 90 - first["count"]

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from vlmeval.data.audit import audit, refuse_leaks
+from vlmeval.data.repeats import without_repeats
+from vlmeval.data.wording import counted
 from vlmeval.errors import LeakageError
 from vlmeval.records import Benchmark, Finding, ImageRef, Samples
 
@@ -83,6 +85,48 @@ def test_one_file_or_one_content_in_two_splits(cards: Cards) -> None:
     assert with_hashes["content-in-splits"] == ("violation", 1)
     assert with_hashes["repeated-content"] == ("info", 1)
     assert with_hashes["content-labels-differ"] == ("warning", 1)
+
+
+def test_a_repeat_found_in_the_bytes_leaves_the_split_that_is_not_evaluated(cards: Cards) -> None:
+    """Two cases with one photograph: nobody can know before it is read, and hours of embedding must not be in vain."""
+    units = np.array([f"u{k // 2}" for k in range(300)])
+    samples = samples_of(cards("ham10000"), units=units)
+    split = dict(zip(samples.ids.tolist(), samples.split.tolist(), strict=True))
+    train, test = ([name for name in split if split[name] == part] for part in ("train", "test"))
+    hashes = {name: name for name in split} | {train[4]: "same", test[4]: "same", test[9]: "same"}
+    assert found(audit(samples, hashes))["content-in-splits"] == ("violation", 1)
+
+    left, findings = without_repeats(samples, hashes)
+    unit = samples.units[samples.ids == train[4]][0]
+    assert set(samples.ids.tolist()) - set(left.ids.tolist()) == set(samples.ids[samples.units == unit].tolist())
+    assert [f.message for f in findings] == [
+        "1 lesion (2 pictures) left out: a byte-identical picture is in a split that goes before"
+    ]
+    assert findings[0].examples == (unit,)
+    assert "content-in-splits" not in found(audit(left, hashes))
+
+    kept, _ = without_repeats(samples, hashes, "train")
+    assert kept.in_split("train").ids.tolist() == train
+    assert len(kept.in_split("test")) == len(test) - 4
+
+
+@pytest.mark.parametrize("name", ["scin@notebook", "ham10000@isic2018", "ham10000@hf-mirror"])
+def test_splits_that_others_fixed_are_not_touched(cards: Cards, name: str) -> None:
+    card = cards(name)
+    labels = np.zeros((300, len(card.classes)), dtype=bool)
+    labels[:, 0] = True
+    samples = samples_of(card, labels=labels, groups={})
+    left, findings = without_repeats(samples, dict.fromkeys(samples.ids.tolist(), "same"))
+    assert left is samples
+    assert findings == []
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "words"),
+    [(1, "case", "1 case"), (2, "class", "2 classes"), (3, "biopsy", "3 biopsies"), (0, "day", "0 days")],
+)
+def test_numbers_agree_with_their_nouns(number: int, noun: str, words: str) -> None:
+    assert counted(number, noun) == words
 
 
 def test_pictures_without_a_hash_are_not_taken_for_equal(cards: Cards) -> None:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
+from vlmeval.data.wording import counted
 from vlmeval.errors import LeakageError
 from vlmeval.records import Benchmark, Finding, Samples
 
@@ -114,10 +115,9 @@ def _units_in_splits(samples: Samples) -> list[Finding]:
     elsewhere = set(samples.units[~test].tolist())
     sharing = [unit for unit in samples.units[test].tolist() if unit in elsewhere]
     total = max(int(test.sum()), 1)
-    message = f"{len(spread)} {name}s have pictures in more than one split"
-    share = (
-        f"{len(sharing)} of {total} test images ({len(sharing) / total:.1%}) share a {name} with train or validation"
-    )
+    message = f"{counted(len(spread), name)} with pictures in more than one split"
+    shared = f"{len(sharing)} of {counted(total, 'test image')} ({len(sharing) / total:.1%})"
+    share = f"{shared} from a {name} that is in train or validation too"
     return [
         *_finding("unit-in-splits", _leak(samples), message, spread, len(spread)),
         *_finding("test-shares-unit", "warning", share, set(sharing), len(sharing)),
@@ -126,14 +126,14 @@ def _units_in_splits(samples: Samples) -> list[Finding]:
 
 def _same_in_splits(samples: Samples, keys: Sequence[str], code: str, what: str) -> list[Finding]:
     spread = _spread(samples, keys)
-    message = f"{len(spread)} {what}s are in more than one split"
+    message = f"{counted(len(spread), what)} in more than one split"
     return _finding(code, _leak(samples), message, _join(samples, spread.values(), " = "), len(spread))
 
 
 def _label_conflicts(samples: Samples, keys: Sequence[str], code: str, what: str) -> list[Finding]:
     labels = samples.labels
     differ = [rows for rows in _rows_by(keys).values() if (labels[rows] != labels[rows[0]]).any()]
-    message = f"{len(differ)} {what}s carry different labels in different rows"
+    message = f"{counted(len(differ), what)} with different labels in different rows"
     return _finding(code, "warning", message, _join(samples, differ, " ~ "), len(differ))
 
 
@@ -142,7 +142,7 @@ def _group_conflicts(samples: Samples) -> list[Finding]:
     several = {unit: rows for unit, rows in _rows_by(samples.units.tolist()).items() if len(rows) > 1}
     for name, codes in samples.groups.items():
         differ = [unit for unit, rows in several.items() if (codes[rows] != codes[rows[0]]).any()]
-        message = f"{len(differ)} {samples.benchmark.unit.name}s have pictures in different levels of {name!r}"
+        message = f"{counted(len(differ), samples.benchmark.unit.name)} with pictures in different levels of {name!r}"
         findings += _finding("unit-groups-differ", "info", message, differ, len(differ))
     return findings
 
@@ -154,7 +154,7 @@ def _small_classes(samples: Samples) -> list[Finding]:
     }
     small = [f"{name}: {count}" for name, count in positive.items() if count < SMALL]
     unit = test.benchmark.unit.name
-    message = f"{len(small)} classes have fewer than {SMALL} positive {unit}s in test; their figures are left out"
+    message = f"{counted(len(small), 'class')} with fewer than {SMALL} positive {unit}s in test: no figures are given"
     return _finding("small-class", "warning", message, small, len(small) if len(test) else 0)
 
 
@@ -165,5 +165,5 @@ def _empty_splits(samples: Samples) -> list[Finding]:
 
 def _repeated(samples: Samples, contents: Sequence[str]) -> list[Finding]:
     repeated = [rows for rows in _rows_by(contents).values() if len(rows) > 1]
-    message = f"{len(repeated)} pictures are there more than once, byte for byte"
+    message = f"{counted(len(repeated), 'picture')} there more than once, byte for byte"
     return _finding("repeated-content", "info", message, _join(samples, repeated, " = "), len(repeated))

@@ -16,6 +16,7 @@ import numpy as np
 
 from vlmeval.catalog import Catalog
 from vlmeval.data.audit import audit, refuse_leaks
+from vlmeval.data.repeats import without_repeats
 from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
 from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.environment import environment
@@ -94,12 +95,13 @@ def evaluate(
 
 def _readable(inputs: Inputs, embedded: Embedded) -> tuple[Inputs, list[Finding]]:
     """Leave out what could not be read, and look again for leaks and empty splits now that contents are known."""
-    planning.check_unreadable(embedded.unreadable, inputs.samples, inputs.plan)
+    planning.check_unreadable(embedded.unreadable, inputs.samples, inputs.plan, given=inputs.handle.precomputed)
     samples = inputs.samples.take(~np.isin(inputs.samples.ids, list(embedded.unreadable)))
+    samples, repeats = without_repeats(samples, embedded.hashes, inputs.plan.split)
     planning.check_samples(samples, inputs.plan)
     findings = audit(samples, embedded.hashes)
     refuse_leaks(findings, inputs.benchmark)
-    return replace(inputs, samples=samples), [*findings, *assess.embedding_findings(embedded)]
+    return replace(inputs, samples=samples), [*repeats, *findings, *assess.embedding_findings(embedded)]
 
 
 def _predict(inputs: Inputs, embedded: Embedded) -> tuple[list[Predictions], list[MethodUsed]]:
