@@ -68,6 +68,7 @@ def test_scores_of_a_file_with_its_own_truth(cli: Cli, tmp_path: Path, suffix: s
     assert found == pytest.approx(expected, abs=1e-12)
     record = store.read_record(Path(folder))
     assert record.data.units == 120
+    assert record.benchmark.unit.name == "lesion"
     assert record.model is None
     assert cli("report", folder).code == 0
 

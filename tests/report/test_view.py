@@ -245,7 +245,41 @@ def test_accuracy_below_the_majority_line_is_said(single: Any) -> None:
     against = build_view(record.model_copy(update={"rows": rows}), predictions)["headline"]["against"]
     assert against["metric"]["id"] == "accuracy"
     assert not against["beats"]
+    assert against["settled"]
     assert build_view(record, predictions)["headline"]["against"]["beats"]
+
+
+def test_an_interval_that_holds_the_majority_line_is_not_called_worse(single: Any) -> None:
+    record, predictions = single
+    line = _row(record, metric="accuracy-majority", group=None, level="unit").value
+    assert line is not None
+    near = {"value": line - 0.01, "low": line - 0.05, "high": line + 0.03}
+    rows = tuple(r.model_copy(update=near) if r.metric == "accuracy" and r.group is None else r for r in record.rows)
+    view = build_view(record.model_copy(update={"rows": rows}), predictions)
+    assert not view["headline"]["against"]["beats"]
+    assert not view["headline"]["against"]["settled"]
+    assert "is <b>no better</b> than" in render(view)
+
+
+def test_a_class_without_positives_has_a_prevalence_of_zero(single: Any) -> None:
+    record, predictions = single
+    first = record.benchmark.classes[0].id
+    rows = tuple(r.model_copy(update={"n_positive": 0}) if r.class_id == first else r for r in record.rows)
+    view = build_view(record.model_copy(update={"rows": rows}), predictions)
+    assert view["classes"]["rows"][0]["prevalence"] == 0.0
+
+
+def test_a_file_scored_without_a_card_says_why_there_is_no_skin_tone(single: Any) -> None:
+    record, predictions = single
+    groups = tuple(g for g in record.benchmark.groups if g.kind != "skin-tone")
+    update = {
+        "model": None,
+        "plan": record.plan.model_copy(update={"benchmark": "scored"}),
+        "benchmark": record.benchmark.model_copy(update={"groups": groups}),
+    }
+    page = render(build_view(record.model_copy(update=update), predictions))
+    assert page.count("scored without a benchmark card, which would say") == 2
+    assert "No skin-tone labels in this data" not in page
 
 
 def test_command_repeats_the_plan(single: Any) -> None:

@@ -31,6 +31,8 @@ from vlmeval.records import (
 from vlmeval.records.benchmark import UnitSpec
 from vlmeval.records.run import MADE_UP
 
+UNIT_NOUNS = frozenset({"case", "lesion", "participant", "patient", "person", "subject", "visit"})
+
 TRUTH = "true:"
 TRUE_WORDS, FALSE_WORDS = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
 
@@ -73,7 +75,7 @@ def made_up_benchmark(table: TextTable, columns: Columns) -> Benchmark:
         summary="Predictions that were scored without a benchmark card: truth and groups are the file's own.",
         task="single-label" if single else "multi-label",
         modality="other",
-        unit=UnitSpec(name="unit" if columns.unit else "row", column=columns.unit or "row"),
+        unit=UnitSpec(name=unit_noun(columns.unit), column=columns.unit or "row"),
         headline_level="unit" if columns.unit else "image",
         headline_metrics=("balanced-accuracy", "auroc", "accuracy") if single else ("auroc", "average-precision"),
         data=DataSource(adapter="table", home="scored"),
@@ -85,6 +87,14 @@ def made_up_benchmark(table: TextTable, columns: Columns) -> Benchmark:
         citation="none",
         homepage="",
     )
+
+
+def unit_noun(column: str | None) -> str:
+    """Return what a unit is called by its column: ``patient_id`` holds patients; ``unit`` where the name is unknown."""
+    if column is None:
+        return "row"
+    stem = re.sub(r"[ _-]*(id|no|number|key)$", "", column.strip().lower())
+    return stem if stem in UNIT_NOUNS else "unit"
 
 
 def own_samples(file: PredictionsFile, benchmark: Benchmark, columns: Columns) -> Samples:

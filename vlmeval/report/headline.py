@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vlmeval.records import MethodUsed, RunRecord
+from vlmeval.records.run import MADE_UP
 from vlmeval.report.lookup import Rows, View, cell, counted
 from vlmeval.report.names import AVERAGING_NAMES, metric_view, references
 from vlmeval.report.strata import comparable, extremes
@@ -15,6 +16,10 @@ BADGE_NAMES: Final = {
     "synthetic": "Synthetic",
     "partial": "Partial run",
 }
+NO_CARD: Final = (
+    "the file was scored without a benchmark card, which would say what is a skin tone; columns that were named with "
+    "--group are other groups"
+)
 SYNTHETIC_BANNER: Final = "Synthetic data and model: not a clinical result"
 SYNTHETIC_DATA: Final = "Synthetic data: not a clinical result"
 SYNTHETIC_MODEL: Final = "Synthetic model: not a clinical result"
@@ -48,7 +53,7 @@ def headline_view(record: RunRecord, rows: Rows, headline: MethodUsed, tones: li
         "lead": _lead(record, rows, headline),
         "figures": figures,
         "against": _against(record, rows, headline),
-        "tone": _tone(tones),
+        "tone": _tone(tones, record),
         "classes": _extreme_classes(classes),
     }
 
@@ -86,7 +91,9 @@ def _against(record: RunRecord, rows: Rows, headline: MethodUsed) -> View | None
         return None
     value, line = figure["cell"]["value"], figure["references"][-1]["value"]
     lower = figure["metric"]["direction"] == "lower"
-    return figure | {"line": line, "beats": value < line if lower else value > line}
+    beats, low, high = (value < line if lower else value > line), figure["cell"]["low"], figure["cell"]["high"]
+    settled = low is None or high is None or not low <= line <= high
+    return figure | {"line": line, "beats": beats, "settled": settled}
 
 
 def _lead(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
@@ -94,6 +101,8 @@ def _lead(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
     first = next((r for m in rows.metrics() if (r := rows.average(headline, m)) is not None), None)
     unit = record.benchmark.unit.name
     units = counted(first.n_units if first else record.data.units, unit)
+    if first is not None and headline.level == "image" and first.n != first.n_units:
+        units = f"{counted(first.n, 'image')} of {units}"
     return {
         "model": record.model.title if record.model else "Predictions from a file",
         "scored": record.model is None,
@@ -101,15 +110,17 @@ def _lead(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
         "benchmark": record.benchmark.title,
         "task": record.benchmark.task,
         "classes": len(record.benchmark.classes),
-        "units": units if first is None or headline.level == "unit" else f"{counted(first.n, 'image')} of {units}",
+        "units": units,
         "unit": unit,
         "split": record.plan.split,
         "level": headline.level,
     }
 
 
-def _tone(tones: list[View]) -> View:
+def _tone(tones: list[View], record: RunRecord) -> View:
     """Return one line a tone source, or the reason why there is none."""
+    if not tones and record.plan.benchmark == MADE_UP:
+        return {"reason": NO_CARD, "sources": []}
     if not tones:
         return {"reason": "the benchmark card declares no skin-tone attribute", "sources": []}
     available = [t for t in tones if t["unavailable"] is None]

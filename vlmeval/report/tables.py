@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Any, Final
 
-from vlmeval.records import MethodUsed, RunRecord
+from vlmeval.records import MethodUsed, MetricRow, RunRecord
 from vlmeval.report.about import decided
 from vlmeval.report.lookup import Rows, View, cell
 from vlmeval.report.names import AVERAGING_NAMES, REFERENCES, metric_view, references
@@ -90,11 +90,17 @@ def classes_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
                 "note": spec.note,
                 "n": counts.n if counts else None,
                 "n_positive": counts.n_positive if counts else None,
-                "prevalence": counts.n_positive / counts.n if counts and counts.n and counts.n_positive else None,
+                "prevalence": _prevalence(counts),
                 "cells": [cell(r) for r in found],
             }
         )
     return {"metrics": [metric_view(m, record.benchmark.task) for m in metrics], "rows": lines, "level": headline.level}
+
+
+def _prevalence(counts: MetricRow | None) -> float | None:
+    if counts is None or counts.n_positive is None or counts.n == 0:
+        return None
+    return counts.n_positive / counts.n
 
 
 def thresholds_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View | None:
