@@ -14,6 +14,8 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from vlmeval import store
+from vlmeval.catalog import expand_prompts, load_catalog
+from vlmeval.encoders.resolve import resolve
 
 Answer = Any
 Cli = Any
@@ -251,3 +253,25 @@ def test_one_photograph_under_several_cases_costs_the_other_splits_not_the_run(
     assert not [f for f in others if f["severity"] == "violation"]
     assert record["data"]["split_units"]["test"] == 54
     assert record["data"]["units"] == 90 - first["count"]
+
+
+def test_given_vectors_take_the_same_way(cli: Cli, world: World, checkpoint: Path, tmp_path: Path) -> None:
+    """Vectors that are the class prompts' own directions must score perfectly; half of them are too few."""
+    catalog = load_catalog([world.root])
+    benchmark = catalog.benchmark("mini")
+    prompts = expand_prompts(catalog.prompt_set("generic/names"), benchmark)
+    texts = resolve(str(checkpoint), catalog).load("cpu", "float32").encode_texts([prompts[c][0] for c in prompts])
+    photos = pd.read_csv(world.data / "photos.csv")
+    vectors = texts[photos.colour.map({"r": 0, "g": 1, "b": 2})]
+    names = photos.file.to_numpy(dtype=str)
+    np.savez(tmp_path / "all.npz", ids=names, vectors=vectors)
+    np.savez(tmp_path / "half.npz", ids=names[:60], vectors=vectors[:60])
+    options = ["--prompts", "generic/names", "--json"]
+    answer = run(cli, world, f"embeddings:{tmp_path}/all.npz::{checkpoint}", *options)  # type: ignore[arg-type]
+    assert answer.code == 0, answer.err
+    (done,) = answer.json()["runs"]
+    headline = {row["metric"]: row["value"] for row in done["headline"] if not row["group"]}
+    assert headline["balanced-accuracy"] == headline["auroc"] == 1
+    few = run(cli, world, f"embeddings:{tmp_path}/half.npz::{checkpoint}")  # type: ignore[arg-type]
+    assert few.code == 3
+    assert "75 of 135 pictures of mini have no vector" in few.err

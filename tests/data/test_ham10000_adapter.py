@@ -140,6 +140,18 @@ def test_bad_ids_are_refused(
     assert caught.value.line == 3
 
 
+def test_metadata_one_step_away_is_pointed_at(cards: Cards, root: Path, make: SimpleNamespace) -> None:
+    """The parent of an unpacked download, and a host's archive that nobody unpacked."""
+    make.zip(root / "archive.zip", {"HAM10000_metadata.csv": b"x", "part_1/ISIC_0000001.jpg": b"x"})
+    with pytest.raises(MissingDataError) as caught:
+        read(cards("ham10000"), root)
+    assert caught.value.hint == f"it is in {root / 'archive.zip'}: unpack that archive here"
+    metadata(root / "unpacked", make, [make.ham(1, 1)])
+    with pytest.raises(MissingDataError) as caught:
+        read(cards("ham10000"), root)
+    assert caught.value.hint == f"it is in {root / 'unpacked'}: give that folder with --data"
+
+
 def test_missing_metadata_says_what_to_do(cards: Cards, root: Path) -> None:
     with pytest.raises(MissingDataError) as caught:
         read(cards("ham10000"), root)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from vlmeval.data.csvfile import TextTable, read_table
 from vlmeval.data.isic2018 import NOT_PUBLISHED, read_truth
 from vlmeval.data.options import read_options
-from vlmeval.data.picture_index import index_pictures
+from vlmeval.data.picture_index import archive_names, index_pictures
 from vlmeval.data.raw import DEVELOPMENT, RawTable
 from vlmeval.errors import MissingDataError
 from vlmeval.records import Benchmark, ImageRef, Record
@@ -69,8 +69,19 @@ def _metadata(root: Path) -> Path:
         file=root,
         expected="HAM10000_metadata.csv or HAM10000_metadata.tab",
         found="no such file" if root.is_dir() else "no such folder",
-        hint="vlmeval data fetch ham10000, or give the folder with --data DIR",
+        hint=_where_it_is(root) or "vlmeval data fetch ham10000, or give the folder with --data DIR",
     )
+
+
+def _where_it_is(root: Path) -> str | None:
+    """Say where the metadata is when it is one step away: in a folder inside, or in an archive as hosts pack them."""
+    inner = sorted(path for path in root.glob("*/HAM10000_metadata*") if path.is_file())
+    if inner:
+        return f"it is in {inner[0].parent}: give that folder with --data"
+    for archive in sorted(root.glob("*.zip")):
+        if any(PurePosixPath(name).stem == "HAM10000_metadata" for name in archive_names(archive)):
+            return f"it is in {archive}: unpack that archive here"
+    return None
 
 
 def _rows(

@@ -66,10 +66,11 @@ def _walk(root: Path, folder: Path, depth: int) -> Iterator[Path]:
             yield from _walk(root, inner, depth - 1)
 
 
-def _members(archive: Path) -> list[str]:
+def archive_names(archive: Path) -> list[str]:
+    """Return the names of everything in a zip archive; raises DataError for a damaged one."""
     try:
         with zipfile.ZipFile(archive) as opened:
-            names = opened.namelist()
+            return opened.namelist()
     except zipfile.BadZipFile as problem:
         raise DataError(
             "an archive is damaged",
@@ -78,6 +79,10 @@ def _members(archive: Path) -> list[str]:
             found=str(problem),
             hint="delete it and download it again",
         ) from problem
+
+
+def _members(archive: Path) -> list[str]:
+    names = archive_names(archive)
     # Resource forks (__MACOSX/._ISIC_....jpg) look like pictures and are none.
     return sorted(
         name

@@ -199,15 +199,18 @@ def _where_to_get(benchmark: Benchmark) -> str:
     return f"vlmeval data fetch {benchmark.data.home}    (or --data DIR, if you have them)"
 
 
-def check_unreadable(unreadable: Mapping[str, str], samples: Samples, plan: Plan) -> None:
-    """Stop when more pictures than ``plan.max_missing`` could not be read."""
+def check_unreadable(unreadable: Mapping[str, str], samples: Samples, plan: Plan, *, given: bool = False) -> None:
+    """Stop when more pictures than ``plan.max_missing`` could not be read, or have no ``given`` vector."""
     if len(unreadable) <= plan.max_missing * len(samples):
         return
     first = sorted(unreadable)[0]
+    what = "have no vector" if given else "could not be read"
     raise DataError(
-        f"{len(unreadable)} of {len(samples)} pictures of {samples.benchmark.id} could not be read",
+        f"{len(unreadable)} of {len(samples)} pictures of {samples.benchmark.id} {what}",
         key=first,
         expected=f"at most {plan.max_missing:.1%} (--max-missing)",
         found=unreadable[first],
-        hint=f"vlmeval data check {samples.benchmark.id}    lists them all; what was embedded stays in the cache",
+        hint="add the vectors that are missing to the file"
+        if given
+        else f"vlmeval data check {samples.benchmark.id}    lists them all; what was embedded stays in the cache",
     )
