@@ -8,7 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -70,6 +73,21 @@ def test_check_finds_what_is_wrong(cli: Cli, world: World) -> None:
     text = json.dumps(answer.json())
     assert "3-0.png" in text
     assert "5-0.png" in text
+
+
+def test_a_fetch_that_fails_says_what_and_how_to_go_on(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "empty"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_address[1]}"
+        answer = cli("data", "fetch", "scin", "--data", tmp_path / "scin", "--base-url", place, "--yes")
+        server.shutdown()
+    assert answer.code == 3
+    assert "failed: dataset/scin_cases.csv" in answer.err
+    assert "to mend: call it again to go on from here" in answer.err
+    assert "{" not in answer.out
+    assert not list((tmp_path / "scin").rglob("*.csv*"))
 
 
 def test_fetch_says_size_and_licence_before_anything_is_downloaded(cli: Cli, tmp_path: Path) -> None:

@@ -88,8 +88,10 @@ def test_a_link_out_of_the_folder_is_refused(cards: Cards, root: Path, make: Sim
     secret = root.parent / "secret.jpg"
     secret.write_bytes(b"secret")
     (root / "ISIC_0000001.jpg").symlink_to(secret)
-    with pytest.raises(DataError, match="leads out"):
+    with pytest.raises(DataError, match="symbolic link leads out") as caught:
         read(cards("ham10000"), root)
+    assert caught.value.file == str(root / "ISIC_0000001.jpg")
+    assert caught.value.found == str(secret)
 
 
 def test_source_is_a_group_when_the_eighth_column_is_there(cards: Cards, root: Path, make: SimpleNamespace) -> None:
@@ -219,5 +221,6 @@ def test_bad_test_truth_is_refused(truth: str, message: str, cards: Cards, root:
 
 def test_missing_test_truth_says_where_to_get_it(cards: Cards, root: Path, make: SimpleNamespace) -> None:
     metadata(root, make, [make.ham(1, 1)])
-    with pytest.raises(MissingDataError, match="test truth"):
+    with pytest.raises(MissingDataError, match="test truth") as caught:
         load_samples(cards("ham10000@isic2018"), root)
+    assert "vlmeval data fetch ham10000 --part isic2018" in (caught.value.hint or "")

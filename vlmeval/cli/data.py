@@ -56,11 +56,20 @@ def fetch(
     if json_output:
         console.print_json(report.as_dict())
     else:
-        console.table(None, ["what", "result"], ((k, v) for k, v in report.as_dict().items() if v != {}))
-        for path, reason in report.failed.items():
-            console.err().print(f"failed: {path}: {reason}", markup=False)
+        _show_fetched(report.as_dict())
     if not report.complete:
         raise typer.Exit(3)
+
+
+def _show_fetched(facts: dict[str, Any]) -> None:
+    """Print what a download did; what failed, and what to do then, goes to stderr."""
+    rows = [(k, v) for k, v in facts.items() if not isinstance(v, dict) and v is not None and k != "hint"]
+    rows += [(f"unpacked {folder}", f"{count} files") for folder, count in facts["unpacked"].items()]
+    console.table(None, ["what", "result"], rows)
+    for path, reason in facts["failed"].items():
+        console.err().print(f"failed: {path}: {reason}", markup=False)
+    if facts["hint"]:
+        console.err().print(f"to mend: {facts['hint']}", markup=False)
 
 
 def _show_plan(plan: FetchPlan) -> None:

@@ -42,7 +42,7 @@ def read_truth(root: Path) -> TextTable:
             file=root,
             expected=f"{NAME}.csv, and the pictures of ISIC2018_Task3_Test_Input under the same folder",
             found="no such file",
-            hint="vlmeval data fetch ham10000 has both; or https://challenge.isic-archive.com/data/#2018",
+            hint="vlmeval data fetch ham10000 --part isic2018; or https://challenge.isic-archive.com/data/#2018",
         )
     if "dx" in table and "image_id" in table:
         return _from_metadata_form(table)

@@ -56,7 +56,7 @@ def _walk(root: Path, folder: Path, depth: int) -> Iterator[Path]:
                 continue
             path = folder / entry.name
             if entry.is_symlink():
-                safepath.inside(root, path.relative_to(root).as_posix())
+                _check_link(root, path)
             if entry.is_dir():
                 folders.append(path)
             else:
@@ -64,6 +64,19 @@ def _walk(root: Path, folder: Path, depth: int) -> Iterator[Path]:
     if depth > 0:
         for inner in folders:
             yield from _walk(root, inner, depth - 1)
+
+
+def _check_link(root: Path, link: Path) -> None:
+    try:
+        safepath.inside(root, link.relative_to(root).as_posix())
+    except DataError as problem:
+        raise DataError(
+            "a symbolic link leads out of the data folder",
+            file=link,
+            expected="pictures inside the data folder",
+            found=str(link.resolve()),
+            hint="move the pictures or the tables, so that one folder holds both, and give that one with --data",
+        ) from problem
 
 
 def archive_names(archive: Path) -> list[str]:

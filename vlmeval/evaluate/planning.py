@@ -193,10 +193,13 @@ def _where_to_get(benchmark: Benchmark) -> str:
     from vlmeval.data.fetch import load_source
 
     try:
-        load_source(benchmark.data.home)
+        source = load_source(benchmark.data.home)
     except UnknownNameError:  # a user's own benchmark
         return f"vlmeval data check {benchmark.id}    lists them all; --data DIR says where the data lie"
-    return f"vlmeval data fetch {benchmark.data.home}    (or --data DIR, if you have them)"
+    # A part that is not usually fetched bears the name of the benchmark variant it is for (ham10000@isic2018).
+    more = [part for part in source.parts if part not in source.default_parts and part in benchmark.id]
+    parts = "".join(f" --part {part}" for part in (*source.default_parts, *more)) if more else ""
+    return f"vlmeval data fetch {benchmark.data.home}{parts}    (or --data DIR, if you have them)"
 
 
 def check_unreadable(unreadable: Mapping[str, str], samples: Samples, plan: Plan, *, given: bool = False) -> None:
