@@ -73,6 +73,23 @@ def test_scores_of_a_file_with_its_own_truth(cli: Cli, tmp_path: Path, suffix: s
     assert cli("report", folder).code == 0
 
 
+def test_values_that_say_nothing_are_levels_but_never_the_worst(cli: Cli, tmp_path: Path) -> None:
+    data = pd.DataFrame({"id": [f"i{j}" for j in range(90)], "truth": ["a", "b"] * 45})
+    data["sex"] = ["f", "f", "m", "m", "Unknown", "Unknown"] * 15
+    sure = np.where(data.truth == "a", 0.9, 0.1)
+    data["score:a"] = np.where(data.sex == "Unknown", 1 - sure, sure)
+    data["score:b"] = 1 - data["score:a"]
+    data.to_csv(tmp_path / "mine.csv", index=False)
+    answer = cli(
+        "score", tmp_path / "mine.csv", "--kind", "probability", "--truth", "truth", "--group", "sex",
+        "--draws", 20, "--out", tmp_path / "runs", "--json",
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    folder = answer.json()["runs"][0]["folder"]
+    assert value(folder, "accuracy", "overall", group="sex", group_level="unknown") == 0.0
+    assert value(folder, "accuracy", "overall", group="sex", group_level="worst") == 1.0
+
+
 def test_multi_label_with_a_given_threshold(cli: Cli, tmp_path: Path) -> None:
     data = frame()
     for name in ("Melanoma", "Nevus", "BCC"):

@@ -31,6 +31,8 @@ from vlmeval.records import (
 from vlmeval.records.benchmark import UnitSpec
 from vlmeval.records.run import MADE_UP
 
+# Values that say nothing of a person: levels of their own, but never the worst level or an end of a gap.
+NOT_RECORDED = frozenset({"", "unknown", "na", "n/a", "nan", "none", "null", "missing", "not recorded"})
 UNIT_NOUNS = frozenset({"case", "lesion", "participant", "patient", "person", "subject", "visit"})
 
 TRUTH = "true:"
@@ -187,7 +189,7 @@ def _group(table: TextTable, column: str, group_id: str) -> GroupSpec:
         kind="other",
         column=column,
         levels=tuple(
-            GroupLevel(id=i, name=v or "not recorded", values=(v,), missing=not v)
+            GroupLevel(id=i, name=v or "not recorded", values=(v,), missing=v.strip().lower() in NOT_RECORDED)
             for i, v in zip(_slugs(values), values, strict=True)
         ),
     )
