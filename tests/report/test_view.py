@@ -178,6 +178,16 @@ def test_class_and_group_counts_are_said_to_be_of_what_is_reported(single: Any) 
     assert page.count(f"in what is reported here ({lead['units']}, {lead['split']} split)") == 1
 
 
+def test_names_that_cards_set_in_backticks_read_as_words(single: Any) -> None:
+    record, predictions = single
+    benchmark = record.benchmark.model_copy(
+        update={"summary": "See `scin` for <more>.", "known_issues": ("as in `scin`",)}
+    )
+    page = render(build_view(record.model_copy(update={"benchmark": benchmark}), predictions))
+    assert "See scin for &lt;more&gt;." in page
+    assert "<li>as in scin</li>" in page
+
+
 def test_page_warns_of_many_comparisons_and_of_intervals_without_width(single: Any) -> None:
     page = render(build_view(*single))
     assert "by chance alone" in page.split('id="overall"')[0]
