@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vlmeval.encoders import Encoder
+from vlmeval.encoders.resolve import resolve
 from vlmeval.errors import UnknownNameError
 from vlmeval.records import ModelCard
 
@@ -95,6 +98,17 @@ class Cards(dict[str, ModelCard]):
 @pytest.fixture(scope="session")
 def no_cards() -> Cards:
     return Cards()
+
+
+@functools.cache
+def loaded(spec: str, cards: Cards) -> Encoder:
+    return resolve(spec, cards).load("cpu", "float32")
+
+
+@pytest.fixture
+def encoder(folder: Path, no_cards: Cards) -> Encoder:
+    """The checkpoint of the module's own ``folder`` fixture, loaded by the real loading code, once."""
+    return loaded(str(folder), no_cards)
 
 
 @pytest.fixture(scope="session")

@@ -25,24 +25,12 @@ def reference(folder: Path):
 
     model = transformers.AutoModel.from_pretrained(folder).eval()
     processor = CLIPImageProcessorPil if "clip" in folder.name else SiglipImageProcessorPil
-    if "siglip" in folder.name:
-        processor = SiglipImageProcessorPil
     return model, processor.from_pretrained(folder), transformers.AutoTokenizer.from_pretrained(folder)
 
 
 @pytest.fixture(params=["hf_clip", "hf_siglip", "hf_siglip2"])
 def folder(request: pytest.FixtureRequest) -> Path:
     return request.getfixturevalue(request.param)
-
-
-@functools.cache
-def loaded(spec: str, cards: object) -> Encoder:
-    return resolve(spec, cards).load("cpu", "float32")
-
-
-@pytest.fixture
-def encoder(folder: Path, no_cards) -> Encoder:
-    return loaded(str(folder), no_cards)
 
 
 def pixels_of(encoder: Encoder, image: Image.Image) -> torch.Tensor:

@@ -29,16 +29,6 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return request.getfixturevalue(request.param)
 
 
-@functools.cache
-def loaded(spec: str, cards: object) -> Encoder:
-    return resolve(spec, cards).load("cpu", "float32")
-
-
-@pytest.fixture
-def encoder(folder: Path, no_cards) -> Encoder:
-    return loaded(str(folder), no_cards)
-
-
 def pixels_of(encoder: Encoder, image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(encoder.preprocess(image)[None])
 
