@@ -1,7 +1,7 @@
 """The records that flow through the house; every room's inputs and outputs are these.
 
-benchmark.py, prompts.py and model.py are read from YAML; arrays.py holds what flows through a run; run.py is what a
-run leaves behind. All are frozen.
+benchmark.py, prompts.py and model.py are read from YAML; arrays.py holds what flows through a run; probe.py is how
+probes are asked for and recorded; run.py is what a run leaves behind. All are frozen.
 """
 
 from vlmeval.records.arrays import Decision, Embeddings, Predictions, Samples
@@ -21,11 +21,31 @@ from vlmeval.records.benchmark import (
 )
 from vlmeval.records.imageref import ImageRef
 from vlmeval.records.model import Contamination, ImagePipeline, ModelCard, ScoreKind, TextRules, Weights
+from vlmeval.records.probe import (
+    C_GRID,
+    Certificate,
+    Choice,
+    Criterion,
+    Draw,
+    EmbeddingKind,
+    FeatureKind,
+    FewShotOptions,
+    FewShotUsed,
+    FewShotVariant,
+    ProbeOptions,
+    Regime,
+    SeedUsed,
+    Shortfall,
+    Shots,
+    ShotsNeeded,
+    TrainingCurve,
+)
 from vlmeval.records.prompts import Aggregation, PromptSet
 from vlmeval.records.run import (
     SCHEMA_VERSION,
     Badge,
     DataUsed,
+    Difference,
     Environment,
     Finding,
     MethodUsed,
@@ -37,17 +57,28 @@ from vlmeval.records.run import (
 )
 
 __all__ = [
+    "C_GRID",
     "SCHEMA_VERSION",
     "Aggregation",
     "Badge",
     "Benchmark",
+    "Certificate",
+    "Choice",
     "ClassSpec",
     "Contamination",
+    "Criterion",
     "DataSource",
     "DataUsed",
     "Decision",
+    "Difference",
+    "Draw",
+    "EmbeddingKind",
     "Embeddings",
     "Environment",
+    "FeatureKind",
+    "FewShotOptions",
+    "FewShotUsed",
+    "FewShotVariant",
     "Finding",
     "GroupLevel",
     "GroupSpec",
@@ -61,16 +92,23 @@ __all__ = [
     "ModelUsed",
     "Plan",
     "Predictions",
+    "ProbeOptions",
     "PromptChoice",
     "PromptSet",
     "PromptsUsed",
     "Protocol",
     "Record",
+    "Regime",
     "RunRecord",
     "Samples",
     "ScoreKind",
+    "SeedUsed",
+    "Shortfall",
+    "Shots",
+    "ShotsNeeded",
     "Task",
     "TextRules",
+    "TrainingCurve",
     "UnitSpec",
     "Weights",
     "digest_of",

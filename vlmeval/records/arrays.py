@@ -135,7 +135,8 @@ class Predictions:
     """Truth and scores of one method at one level (image or unit); everything statistics need.
 
     ``scores`` is float64 [n, K], higher means more likely; ``kind`` says what it is, it is never guessed.
-    ``groups`` maps a group id to int16 [n] codes into the card's levels.
+    ``groups`` maps a group id to int16 [n] codes into the card's levels. ``seed`` tells runs of one method apart.
+    ``unscored`` are ids of classes that the method cannot predict (few-shot, drop-class): their column says nothing.
     """
 
     method: str
@@ -149,6 +150,8 @@ class Predictions:
     groups: Mapping[str, Codes]
     scale: float | None = None
     bias: float | None = None
+    seed: int | None = None
+    unscored: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_shape("scores", self.scores, self.y_true.shape)

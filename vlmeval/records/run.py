@@ -9,6 +9,16 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from vlmeval.records.base import Record
 from vlmeval.records.benchmark import Benchmark, Level
 from vlmeval.records.model import ScoreKind
+from vlmeval.records.probe import (
+    Certificate,
+    Choice,
+    FewShotOptions,
+    FewShotUsed,
+    ProbeOptions,
+    SeedUsed,
+    Shots,
+    TrainingCurve,
+)
 from vlmeval.records.prompts import Aggregation
 
 SCHEMA_VERSION: Final = 1
@@ -27,6 +37,8 @@ class MetricRow(Record):
     ``greyed``: 10 to 19 positives or negatives, read with care. ``n_positive`` counts rows, of the class or classes
     averaged. ``n_classes``: how many classes an average is over; ``macro-common`` averages over the classes with
     support in every level of the group. ``undefined_draws``: share of bootstrap draws in which the metric has no value.
+    ``seeds``: the value is the mean over so many seeds, its interval is over seeds and units, and ``seed_sd`` is the
+    standard deviation between seeds.
     """
 
     method: str
@@ -46,12 +58,36 @@ class MetricRow(Record):
     reason: str | None = None
     n_classes: int | None = None
     undefined_draws: float | None = None
+    seeds: int | None = None
+    seed_sd: float | None = None
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what is at its default: a record holds tens of thousands of rows. A missing value stays null."""
         fields = type(self).model_fields
         return {name: value for name, value in whole(self).items() if name == "value" or value != fields[name].default}
+
+
+class Difference(Record):
+    """A paired difference ``method - versus`` of one metric, on the same units, the same draws of the bootstrap.
+
+    ``low`` and ``high`` are the 95 % percentile interval of the paired draws. Only where both have a value.
+    """
+
+    method: str
+    versus: str
+    level: Level
+    metric: str
+    averaging: Averaging
+    class_id: str | None = None
+    group: str | None = None
+    group_level: str | None = None
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int
+    n_units: int
+    reason: str | None = None
 
 
 class Plan(Record):
@@ -68,6 +104,8 @@ class Plan(Record):
     draws: int = Field(2000, ge=0)
     seed: int = 0
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    probe: ProbeOptions = ProbeOptions()
+    few_shot: FewShotOptions = FewShotOptions()
     limit: int | None = Field(None, description="Only so many units, by the digest of their ids: a quick look, badged.")
     max_missing: float = Field(0.01, ge=0, le=1)
 
@@ -108,7 +146,11 @@ class ModelUsed(Record):
 
 
 class MethodUsed(Record):
-    """One method at one level: what its scores are and how decisions were made."""
+    """One method at one level: what its scores are and how decisions were made.
+
+    A method of several seeds (mlp-probe, few-shot) has one entry each in ``seeds``, with thresholds of its own. A point
+    of a few-shot curve has ``curve`` (shared by all its points) and ``shots``.
+    """
 
     id: str
     kind: str
@@ -121,6 +163,12 @@ class MethodUsed(Record):
     thresholds: dict[str, float] | None = None
     chosen_on: str | None = None
     parameters: dict[str, Any] = {}
+    seeds: tuple[SeedUsed, ...] = ()
+    curve: str | None = None
+    shots: Shots | None = None
+    choice: Choice | None = None
+    certificate: Certificate | None = None
+    training: tuple[TrainingCurve, ...] = ()
 
 
 class Finding(Record):
@@ -151,6 +199,8 @@ class DataUsed(Record):
     split_units: dict[str, int]
     class_images: dict[str, int]
     class_units: dict[str, int]
+    split_class_images: dict[str, dict[str, int]] = {}
+    split_class_units: dict[str, dict[str, int]] = {}
     group_units: dict[str, dict[str, int]]
     account: dict[str, int]
     unreadable: tuple[str, ...] = ()
@@ -189,6 +239,8 @@ class RunRecord(Record):
     methods: tuple[MethodUsed, ...]
     data: DataUsed
     rows: tuple[MetricRow, ...]
+    differences: tuple[Difference, ...] = ()
+    few_shot: FewShotUsed | None = None
     findings: tuple[Finding, ...] = ()
     badges: tuple[Badge, ...] = ()
     timings: dict[str, float] = Field({}, description="Seconds by stage, measured in this run.")
