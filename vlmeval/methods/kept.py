@@ -92,7 +92,7 @@ def _read(path: Path) -> bytes | None:
 def _pack(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     import safetensors.numpy
 
-    body: bytes = safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    body: bytes = safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()})
     return hashlib.sha256(body).digest() + body
 
 
