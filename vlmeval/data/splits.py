@@ -85,31 +85,52 @@ def split_units(units: Strings, labels: Bools, protocol: Protocol, *, single_lab
     Strings
         [n] of ``train``, ``val``, ``test``.
     """
+    shares = protocol.fractions
+    parts = deal_units(units, labels, shares, protocol.seed, single_label=single_label, stratify=protocol.stratify)
+    return np.array(SPLITS, dtype=np.str_)[parts]
+
+
+def deal_units(
+    units: Strings,
+    labels: Bools,
+    shares: Sequence[float],
+    seed: int,
+    *,
+    single_label: bool,
+    stratify: bool = True,
+) -> Parts:
+    """Deal units to ``len(shares)`` parts of those sizes; see :func:`split_units`.
+
+    Returns
+    -------
+    Parts
+        int8 [n] of 0 .. ``len(shares)`` - 1; rows of one unit have the same.
+    """
     names, inverse = np.unique(units, return_inverse=True)
     unit_labels = np.zeros((len(names), labels.shape[1]), dtype=np.bool_)
     np.logical_or.at(unit_labels, inverse, labels)
-    order = np.array(sorted(range(len(names)), key=lambda i: _hash(protocol.seed, str(names[i]))), dtype=np.intp)
+    order = np.array(sorted(range(len(names)), key=lambda i: _hash(seed, str(names[i]))), dtype=np.intp)
     parts = np.empty(len(names), dtype=np.int8)
-    if not protocol.stratify:
-        parts[order] = _deal(len(names), protocol.fractions)
+    if not stratify:
+        parts[order] = _deal(len(names), shares)
     elif single_label:
         # First class of the card decides for a unit whose rows disagree; the audit reports such units.
         strata = np.where(unit_labels.any(axis=1), unit_labels.argmax(axis=1), labels.shape[1])
         ordered = order[np.argsort(strata[order], kind="stable")]
-        parts[ordered] = _deal(len(names), protocol.fractions)
+        parts[ordered] = _deal(len(names), shares)
     else:
-        parts[order] = _iterative(unit_labels[order], np.array(protocol.fractions))
-    return np.array(SPLITS, dtype=np.str_)[parts][inverse]
+        parts[order] = _iterative(unit_labels[order], np.array(shares))
+    return parts[inverse]
 
 
 def _hash(seed: int, name: str) -> bytes:
     return hashlib.sha256(f"{seed}\0{name}".encode()).digest()
 
 
-def _deal(count: int, fractions: tuple[float, float, float]) -> Parts:
-    """Deal out so that every run of neighbours has nearly the fractions: each goes to the largest deficit."""
-    share = np.array(fractions)
-    given = np.zeros(3)
+def _deal(count: int, shares: Sequence[float]) -> Parts:
+    """Deal out so that every run of neighbours has nearly the shares: each goes to the largest deficit."""
+    share = np.array(shares)
+    given = np.zeros(len(shares))
     parts = np.empty(count, dtype=np.int8)
     for i in range(count):
         part = int(np.argmax(share * (i + 1) - given))
