@@ -1,4 +1,4 @@
-"""`vlmeval cache info|clear|verify`: the embeddings that are kept between runs."""
+"""`vlmeval cache info|clear|verify`: the embeddings and fits that are kept between runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from vlmeval.cli.options import CacheDir, Json
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    group = typer.Typer(help="Look after the embedding cache.", no_args_is_help=True, pretty_exceptions_enable=False)
+    about = "Look after what is kept between runs: embeddings, and results of fits."
+    group = typer.Typer(help=about, no_args_is_help=True, pretty_exceptions_enable=False)
     group.command("info", epilog="Example: vlmeval cache info")(info)
     group.command("clear", epilog="Example: vlmeval cache clear --older-days 30")(clear)
     group.command("verify", epilog="Example: vlmeval cache verify")(verify)
@@ -21,17 +22,22 @@ def register(app: typer.Typer) -> None:
 
 @console.guarded
 def info(cache: CacheDir = None, json_output: Json = False) -> None:
-    """Say what the cache holds, encoder by encoder."""
+    """Say what the cache holds, encoder by encoder, and how much of fits."""
     from vlmeval.embed import Cache
+    from vlmeval.methods.kept import Kept
 
     store = Cache(cache)
     drawers = store.info()
+    entries, size = Kept(store.root).size()
     if json_output:
-        console.print_json({"root": str(store.root), "drawers": [drawer.as_dict() for drawer in drawers]})
+        fits = {"entries": entries, "bytes": size}
+        console.print_json({"root": str(store.root), "drawers": [drawer.as_dict() for drawer in drawers], "fits": fits})
         return
     rows = [(d.kind, d.spec, d.dtype, d.dim, d.vectors, d.shards, megabytes(d.bytes), d.key[:12]) for d in drawers]
     console.table(None, ["kind", "model", "dtype", "d", "vectors", "shards", "size", "key"], rows)
-    console.out().print(f"{store.root}: {megabytes(sum(d.bytes for d in drawers))}", markup=False)
+    if entries:
+        console.out().print(f"results of fits: {entries} entries, {megabytes(size)}", markup=False)
+    console.out().print(f"{store.root}: {megabytes(sum(d.bytes for d in drawers) + size)}", markup=False)
 
 
 @console.guarded
@@ -42,19 +48,23 @@ def clear(
     cache: CacheDir = None,
     json_output: Json = False,
 ) -> None:
-    """Delete embeddings; what a run is writing to is left alone."""
+    """Delete embeddings and, unless only some are meant, results of fits; what a run is writing to is left alone."""
     from vlmeval.embed import Cache
+    from vlmeval.methods.kept import Kept
 
     store = Cache(cache)
+    everything = encoder is None and older_days is None
     if not yes:
-        console.confirm(f"Delete embeddings in {store.root}?")
+        console.confirm(f"Delete embeddings{' and fits' if everything else ''} in {store.root}?")
     cleared = store.clear(encoder=encoder, older_days=older_days)
+    entries, size = Kept(store.root).clear() if everything else (0, 0)
     if json_output:
-        console.print_json({"root": str(store.root), "cleared": [drawer.as_dict() for drawer in cleared]})
+        fits = {"entries": entries, "bytes": size}
+        drawers = [drawer.as_dict() for drawer in cleared]
+        console.print_json({"root": str(store.root), "cleared": drawers, "fits": fits})
         return
-    console.out().print(
-        f"deleted {sum(d.vectors for d in cleared)} vectors, {megabytes(sum(d.bytes for d in cleared))}"
-    )
+    deleted = f"deleted {sum(d.vectors for d in cleared)} vectors, {megabytes(sum(d.bytes for d in cleared))}"
+    console.out().print(deleted + (f"; {entries} results of fits, {megabytes(size)}" if entries else ""))
 
 
 @console.guarded

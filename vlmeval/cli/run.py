@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vlmeval.cli import console
+from vlmeval.cli import probe_options as probe
 from vlmeval.cli.options import CacheDir, Data, DataRoots, Json, Runs
 from vlmeval.errors import UsageError, VlmevalError
 
@@ -25,6 +26,10 @@ Examples:
   vlmeval run --model clip-vit-b32 --model ./my-checkpoint --bench ham10000 --data ~/ham10000
 
   vlmeval run --model clip-vit-l14 --bench scin --prompts scin/clinical --limit 100
+
+  vlmeval run --model clip-vit-l14 --bench ham10000 --method zero-shot,linear-probe,few-shot
+
+  vlmeval run --model embeddings:medsiglip.npz --bench scin@notebook --method linear-probe,mlp-probe
 """
 
 
@@ -79,7 +84,8 @@ def run(
     model: Annotated[list[str], typer.Option("--model", "-m", help="Model alias, hf:ORG/NAME, open_clip:ARCH/TAG, "
                      "hf-hub:ORG/NAME, a local folder, or embeddings:FILE. May be repeated.")],
     bench: Annotated[list[str], typer.Option("--bench", "-b", help="Benchmark id. May be repeated.")],
-    method: Annotated[str, typer.Option(help="Methods, separated by commas.")] = "zero-shot",
+    method: Annotated[str, typer.Option(help="Methods, separated by commas; the first is the headline. See: vlmeval "
+                      "list methods.")] = "zero-shot",
     prompts: Annotated[list[str] | None, typer.Option(help="Prompt set id; the first is the headline. May be repeated. "
                        "Default: the benchmark's own choice, and the others beside it.")] = None,
     data: Data = None,
@@ -98,6 +104,26 @@ def run(
     dtype: Annotated[DType, typer.Option(help="auto: bfloat16 on GPUs that have it, float32 on the CPU.")] = DType.auto,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Pictures a forward pass.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that decode pictures.")] = None,
+    recipe: probe.Recipe = None,
+    embedding: probe.EmbeddingOption = None,
+    features: probe.Features = None,
+    c: probe.Grid = None,
+    criterion: probe.Criterion = None,
+    class_weights: probe.ClassWeights = None,
+    unit_weights: probe.UnitWeights = None,
+    refit: probe.Refit = None,
+    thresholds: probe.ThresholdsOption = None,
+    solver: probe.SolverOption = None,
+    tolerance: probe.Tolerance = None,
+    max_iter: probe.MaxIter = None,
+    neighbours: probe.Neighbours = None,
+    probe_seeds: probe.ProbeSeeds = None,
+    shots: probe.ShotsOption = None,
+    seeds: probe.Seeds = None,
+    regime: probe.Regimes = None,
+    few_units: probe.FewUnitsOption = None,
+    variant: probe.Variants = None,
+    tune: probe.TuneOption = None,
     json_output: Json = False,
 ) -> None:  # fmt: skip
     """Evaluate models on benchmarks: embed once, score, and leave a run folder with a report."""
@@ -108,6 +134,14 @@ def run(
     if data is not None and len(set(bench)) > 1:
         raise UsageError("--data goes with one --bench", hint="give each benchmark a call of its own, or fill the data "
                          "home (vlmeval doctor says where it is)")  # fmt: skip
+    fitting = probe.probe_options(
+        recipe=recipe, embedding=embedding, features=features, c_grid=c, criterion=criterion,
+        class_weight=class_weights, unit_weights=unit_weights, refit=refit, thresholds=thresholds, solver=solver,
+        tolerance=tolerance, max_iter=max_iter, neighbours=neighbours, seeds=probe_seeds,
+    )  # fmt: skip
+    few_shot = probe.few_shot_options(
+        shots=shots, seeds=seeds, regimes=regime, few_units=few_units, variants=variant, tune=tune
+    )
     options = EmbedOptions(device=device, dtype=dtype.value, batch_size=batch_size, workers=workers)
     plans = [
         Plan(
@@ -122,6 +156,8 @@ def run(
             draws=draws,
             seed=seed,
             dtype=dtype.value,
+            probe=fitting,
+            few_shot=few_shot,
             limit=limit,
             max_missing=max_missing,
         )
