@@ -1,7 +1,9 @@
-"""Probes on frozen vectors: linear.py, mlp.py, knn.py; each ``(samples, images, ask) -> Probed`` (ask.py)."""
+"""Probes on frozen vectors: linear.py, mlp.py, neighbours.py; each ``(samples, images, ask) -> Probed`` (ask.py)."""
 
 from __future__ import annotations
 
 from vlmeval.methods.probes.ask import Ask, Probed
+from vlmeval.methods.probes.broken import broken_probe
+from vlmeval.methods.probes.linear import linear_probe
 
-__all__ = ["Ask", "Probed"]
+__all__ = ["Ask", "Probed", "broken_probe", "linear_probe"]

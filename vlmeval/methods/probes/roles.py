@@ -128,15 +128,15 @@ def learnable(samples: Samples, split: str) -> Rows:
 def absent_classes(samples: Samples, rows: Rows) -> list[Finding]:
     """Return a finding that names the classes which ``rows`` cannot teach."""
     labels = samples.labels[rows]
-    lost = ~labels.any(axis=0)
+    lost = np.asarray(~labels.any(axis=0))
     if samples.benchmark.task == "multi-label":
         lost |= labels.all(axis=0)
     if not lost.any():
         return []
-    names = tuple(name for name, gone in zip(samples.benchmark.class_ids, lost, strict=True) if gone)
+    names = tuple(name for name, gone in zip(samples.benchmark.class_ids, lost.tolist(), strict=True) if gone)
     message = (
         "classes that cannot be learned: no row that the probe learns from has them (or, multi-label, every row has "
-        "them). Their scores are the same for every sample, so their AUROC is 0.5 whatever the embedding is worth."
+        "them). Their scores say nothing of them, whatever the embedding is worth."
     )
     return [Finding(code="class-not-in-train", severity="warning", message=message, count=len(names), examples=names)]
 
