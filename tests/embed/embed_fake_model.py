@@ -44,7 +44,10 @@ class DiesOnRed(Squash):
 
 @dataclass
 class FakeEncoder:
-    """Projects mean-pooled pixels; ``fits`` is the largest batch that memory allows."""
+    """Projects pixels; ``fits`` is the largest batch that memory allows.
+
+    With ``pooled_dim`` it has pooled vectors too; then ``calls`` says which method each batch went through.
+    """
 
     preprocess: Squash = field(default_factory=Squash)
     fits: int | None = None
@@ -53,6 +56,8 @@ class FakeEncoder:
     seconds: float = 0.0
     shapes: list[tuple[int, ...]] = field(default_factory=list)
     text_calls: list[list[str]] = field(default_factory=list)
+    pooled_dim: int | None = None
+    calls: list[str] = field(default_factory=list)
 
     dim = DIM
     mean = (0.5, 0.5, 0.5)
@@ -64,6 +69,18 @@ class FakeEncoder:
         return self.preprocess.size
 
     def encode_images(self, pixels: Any) -> Any:
+        self.calls.append("projected")
+        return self._project(pixels)
+
+    def encode_images_both(self, pixels: Any) -> Any:
+        import torch
+
+        assert self.pooled_dim is not None
+        self.calls.append("both")
+        weights = torch.randn(pixels[0].numel(), self.pooled_dim, generator=torch.Generator().manual_seed(8))
+        return self._project(pixels), (pixels.flatten(1).float() / 127.5 - 1) @ weights
+
+    def _project(self, pixels: Any) -> Any:
         import torch
 
         self.shapes.append(tuple(pixels.shape))
@@ -105,6 +122,7 @@ class FakeHandle:
     loads: int = 0
     fetches: int = 0
     precomputed: bool = False
+    has_text: bool = True
     card: ModelCard = CARD
 
     @property

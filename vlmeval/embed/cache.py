@@ -1,6 +1,9 @@
 """The embedding cache: one drawer per encoder and dtype for pictures, one for prompts, shared by all benchmarks.
 
+Pooled vectors of pictures, where they were asked for, have a drawer of their own.
+
     ROOT/images/KEY/   manifest.json, .lock, CHECKSUM.safetensors ...   vectors by SHA-256 of a picture's bytes
+    ROOT/pooled/KEY/   the same                                         the vectors before the projection
     ROOT/texts/KEY/    the same                                         vectors by SHA-256 of the exact prompt
     ROOT/memo/         which file has which SHA-256, so that unchanged pictures are not read again
     ROOT/devices.json  which device this machine has, so that a fully cached run need not import torch to ask
@@ -24,8 +27,8 @@ from vlmeval.embed.shards import SUFFIX, ShardError, count_rows, unpack
 from vlmeval.records import digest_of
 from vlmeval.resources import cache_home
 
-Kind = Literal["images", "texts"]
-KINDS: Final[tuple[Kind, ...]] = ("images", "texts")
+Kind = Literal["images", "pooled", "texts"]
+KINDS: Final[tuple[Kind, ...]] = ("images", "pooled", "texts")
 SECONDS_A_DAY: Final = 86_400
 
 
@@ -138,6 +141,11 @@ class Cache:
 def encoder_key(model_key: str, dtype: str) -> str:
     """Return the key of a drawer: weights and pipeline (``ModelHandle.key`` or ``text_key``) in one precision."""
     return digest_of({"model": model_key, "dtype": dtype})
+
+
+def pooled_key(model_key: str, dtype: str) -> str:
+    """Return the key of the pooled vectors that belong to ``encoder_key`` of the same."""
+    return digest_of({"model": model_key, "dtype": dtype, "vectors": "pooled"})
 
 
 def _describe(kind: Kind, folder: Path) -> DrawerInfo:

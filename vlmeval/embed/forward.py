@@ -1,5 +1,7 @@
 """The model's side of the pipeline: fixed-shape batches in, float32 vectors out, the device kept busy.
 
+Out of one pass come the projected vectors alone, or the pooled ones with them.
+
 On CUDA a batch goes through pinned memory to the device without waiting, and its vectors come back one step behind:
 while batch i computes, the vectors of batch i-1 are read. When memory runs out, the same batch is done again in
 halves, and all later ones as well.
@@ -36,6 +38,8 @@ class Forward:
         The loaded model and where it is.
     rows
         Pictures a forward pass to begin with; divides the batch size.
+    pooled
+        Whether the pooled vectors are wanted too.
 
     Attributes
     ----------
@@ -43,16 +47,18 @@ class Forward:
         Pictures a forward pass now: fewer than at the beginning if memory ran out.
     """
 
-    def __init__(self, encoder: Encoder, placement: Placement, rows: int) -> None:
+    def __init__(self, encoder: Encoder, placement: Placement, rows: int, *, pooled: bool = False) -> None:
         self._encoder = encoder
+        self._pooled = pooled
         self._device = placement.device
         self._staging = _Staging() if placement.is_cuda else None
         self.rows = rows
 
-    def run(self, stream: Iterable[Decoded]) -> Iterator[tuple[Decoded, Vectors]]:
-        """Yield each batch with its vectors float32 [B, d], in order; only the first ``len(pictures)`` rows count.
+    def run(self, stream: Iterable[Decoded]) -> Iterator[tuple[Decoded, tuple[Vectors, ...]]]:
+        """Yield each batch with its vectors, in order; only the first ``len(pictures)`` rows count.
 
-        The pixels of a batch are not valid any more when it is yielded.
+        The vectors are projected float32 [B, d] and, where wanted, pooled float32 [B, p]. The pixels of a batch are not
+        valid any more when it is yielded.
         """
         before: tuple[Decoded, _OnTheWay] | None = None
         for decoded in stream:
@@ -79,8 +85,11 @@ class Forward:
                 part = whole[first : first + rows]
                 if self._staging is None and self._device != "cpu":
                     part = part.to(self._device)
-                on_the_way.add(self._encoder.encode_images(part))
+                on_the_way.add(self._encode(part))
         return on_the_way
+
+    def _encode(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self._encoder.encode_images_both(pixels) if self._pooled else (self._encoder.encode_images(pixels),)
 
 
 def halving(attempt: Callable[[int], T], total: int, rows: int) -> tuple[T, int]:
@@ -157,22 +166,28 @@ class _Staging:
 class _OnTheWay:
     """Vectors being computed and copied back; ``wait`` is the only place that waits for the device."""
 
-    parts: list[torch.Tensor] = field(default_factory=list)
+    parts: list[tuple[torch.Tensor, ...]] = field(default_factory=list)
     done: Any = None
 
-    def add(self, vectors: torch.Tensor) -> None:
+    def add(self, vectors: tuple[torch.Tensor, ...]) -> None:
         import torch
 
-        if not vectors.is_cuda:
-            self.parts.append(vectors.float().cpu())
+        if not vectors[0].is_cuda:
+            self.parts.append(tuple(one.float().cpu() for one in vectors))
             return
-        host = torch.empty(vectors.shape, dtype=torch.float32, pin_memory=True)
-        host.copy_(vectors.float(), non_blocking=True)
-        self.parts.append(host)
+        self.parts.append(tuple(map(_start_copy, vectors)))
         self.done = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        self.done.record(torch.cuda.current_stream(vectors.device))
+        self.done.record(torch.cuda.current_stream(vectors[0].device))
 
-    def wait(self) -> Vectors:
+    def wait(self) -> tuple[Vectors, ...]:
         if self.done is not None:
             self.done.synchronize()
-        return np.concatenate([part.numpy() for part in self.parts])
+        return tuple(np.concatenate([one.numpy() for one in column]) for column in zip(*self.parts, strict=True))
+
+
+def _start_copy(vectors: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    host = torch.empty(vectors.shape, dtype=torch.float32, pin_memory=True)
+    host.copy_(vectors.float(), non_blocking=True)
+    return host

@@ -1,16 +1,20 @@
-"""Fill a drawer with the vectors of pictures that it lacks, shard by shard.
+"""Fill drawers with the vectors of pictures that they lack, shard by shard.
 
-In: pictures by content hash. Out: the drawer holds a vector for each that can be read; the others come back with
-reasons.
+In: pictures by content hash. Out: the drawer of projected vectors, and that of pooled ones where they are asked for,
+hold a vector for each that can be read; the others come back with reasons. One pass serves both drawers, and each gets
+only what it lacks.
 
 What is missing is cut, in the request's order, into shards of a fixed number of pictures, and each shard into batches
-of a fixed shape. A shard is written whole. So a killed run has written the first so many shards, what is then missing
-is cut at the same places, and the vectors of a resumed run are bit for bit those of an uninterrupted one.
+of a fixed shape. A shard is written whole, to one drawer after the other. So a killed run has written the first so
+many shards, what is then missing is cut at the same places, and the vectors of a resumed run are bit for bit those of
+an uninterrupted one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -36,6 +40,7 @@ BATCH_ELSEWHERE: Final = 16
 SHARD: Final = {"cuda": 1024}
 SHARD_ELSEWHERE: Final = 64  # a large model on a CPU takes seconds a picture: lose minutes, not hours
 Vectors = npt.NDArray[np.float32]
+Drawers = tuple[Drawer, ...]  # of the projected vectors, and of the pooled ones where they are wanted
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Filled:
 
 
 def fill_images(model: CachedModel, wanted: Sequence[Picture], options: EmbedOptions, progress: Progress) -> Filled:
-    """Compute what the model's drawer lacks of ``wanted`` (distinct hashes).
+    """Compute what the model's drawers lack of ``wanted`` (distinct hashes).
 
     Raises
     ------
@@ -56,32 +61,37 @@ def fill_images(model: CachedModel, wanted: Sequence[Picture], options: EmbedOpt
     UsageError
         The cache cannot be written, or a decoding process died.
     """
-    drawer = model.images
-    drawer.refresh()
-    known_failures = lasting_failures(drawer)
-    if not _pending(drawer, wanted, known_failures):
+    drawers = (model.images, model.pooled) if options.pooled else (model.images,)
+    for drawer in drawers:
+        drawer.refresh()
+    known_failures = lasting_failures(drawers)
+    if not _pending(drawers, wanted, known_failures):
         return Filled(known_failures, 0)
-    with drawer.locked(lambda: progress(WAITING, 0, None)):
-        known_failures = lasting_failures(drawer)
-        pending = _pending(drawer, wanted, known_failures)
+    with contextlib.ExitStack() as locks:
+        for drawer in drawers:  # always in this order, so that two runs never wait for each other
+            locks.enter_context(drawer.locked(lambda: progress(WAITING, 0, None)))
+        known_failures = lasting_failures(drawers)
+        pending = _pending(drawers, wanted, known_failures)
         if not pending:  # another run computed them meanwhile
             return Filled(known_failures, 0)
-        plan = _plan(model, drawer, wanted, options)
-        failures = _compute(model, drawer, pending, plan, options, progress)
+        plan = _plan(model, drawers, wanted, options)
+        failures = _compute(model, drawers, pending, plan, options, progress)
         return Filled({**known_failures, **failures}, len(pending))
 
 
-def lasting_failures(drawer: Drawer) -> dict[bytes, Failure]:
+def lasting_failures(drawers: Drawers) -> dict[bytes, Failure]:
     """Return the pictures that were found to be unreadable, whatever file they come from."""
     return {
         bytes.fromhex(key): Failure(-1, str(reason), lasting=True)
+        for drawer in drawers
         for note in drawer.notes()
         for key, reason in note.get("unreadable", {}).items()
     }
 
 
-def _pending(drawer: Drawer, wanted: Sequence[Picture], failures: Mapping[bytes, Failure]) -> list[Picture]:
-    return [picture for picture in wanted if picture.key not in drawer and picture.key not in failures]
+def _pending(drawers: Drawers, wanted: Sequence[Picture], failures: Mapping[bytes, Failure]) -> list[Picture]:
+    missing = (p for p in wanted if any(p.key not in drawer for drawer in drawers))
+    return [picture for picture in missing if picture.key not in failures]
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ class _Plan:
     note: dict[str, Any]
 
 
-def _plan(model: CachedModel, drawer: Drawer, wanted: Sequence[Picture], options: EmbedOptions) -> _Plan:
+def _plan(model: CachedModel, drawers: Drawers, wanted: Sequence[Picture], options: EmbedOptions) -> _Plan:
     kind = model.placement.device.partition(":")[0]
     batch = options.batch_size or BATCH.get(kind, BATCH_ELSEWHERE)
     shard = -(-SHARD.get(kind, SHARD_ELSEWHERE) // batch) * batch
@@ -102,31 +112,34 @@ def _plan(model: CachedModel, drawer: Drawer, wanted: Sequence[Picture], options
     model.encoder  # noqa: B018  (torch knows the device's name once the model is on it)
     note = {"batch": batch, "device": name_of(model.placement), "request": request}
     # A resumed run begins with the forward shape that the killed one had come to.
-    rows = min((n["rows"] for n in drawer.notes() if n.items() >= note.items()), default=batch)
+    notes = itertools.chain.from_iterable(drawer.notes() for drawer in drawers)
+    rows = min((n["rows"] for n in notes if n.items() >= note.items()), default=batch)
     return _Plan(batch, shard, rows, note)
 
 
 def _compute(
     model: CachedModel,
-    drawer: Drawer,
+    drawers: Drawers,
     pending: list[Picture],
     plan: _Plan,
     options: EmbedOptions,
     progress: Progress,
 ) -> dict[bytes, Failure]:
     failures: dict[bytes, Failure] = {}
-    forward = Forward(model.encoder, model.placement, plan.rows)
+    forward = Forward(model.encoder, model.placement, plan.rows, pooled=len(drawers) > 1)
     workers = choose_workers(options.workers, len(pending))
-    done, rows = 0, _Rows()
+    done, shards = 0, [_Rows(drawer) for drawer in drawers]
     progress(STAGE, 0, len(pending))
     with Decoder(model.encoder.preprocess, plan.batch, workers) as decoder:
         for decoded, vectors in forward.run(decoder.stream(_batches(pending, plan))):
-            rows.add(decoded, vectors)
+            failures |= {decoded.pictures[failure.row].key: failure for failure in decoded.failures}
+            for rows, these in zip(shards, vectors, strict=True):
+                rows.add(decoded, these)
             done += len(decoded.pictures)
             if done % plan.shard == 0 or done == len(pending):
-                drawer.append(rows.as_shard({**plan.note, "rows": forward.rows}, model.encoder.dim))
-                failures |= rows.failures
-                rows = _Rows()
+                for rows in shards:
+                    rows.store({**plan.note, "rows": forward.rows})
+                shards = [_Rows(drawer) for drawer in drawers]
             progress(STAGE, done, len(pending))
     return failures
 
@@ -138,25 +151,28 @@ def _batches(pending: list[Picture], plan: _Plan) -> Iterator[list[Picture]]:
 
 @dataclass
 class _Rows:
-    """The rows of the shard being filled."""
+    """The rows of the shard being filled: those that the drawer lacks."""
 
+    drawer: Drawer
     keys: list[bytes] = field(default_factory=list)
     vectors: list[Vectors] = field(default_factory=list)
-    failures: dict[bytes, Failure] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     def add(self, decoded: Decoded, vectors: Vectors) -> None:
-        bad = {failure.row: failure for failure in decoded.failures}
-        self.failures |= {decoded.pictures[row].key: failure for row, failure in bad.items()}
-        good = [row for row in range(len(decoded.pictures)) if row not in bad]
-        chosen = vectors[good]
-        _check_finite(chosen, [decoded.pictures[row] for row in good])
-        self.keys += [decoded.pictures[row].key for row in good]
+        lacking = {row: p.key for row, p in enumerate(decoded.pictures) if p.key not in self.drawer}
+        for failure in decoded.failures:
+            key = lacking.pop(failure.row, None)
+            if key is not None and failure.lasting:
+                self.unreadable[key.hex()] = failure.reason
+        chosen = vectors[list(lacking)]
+        _check_finite(chosen, [decoded.pictures[row] for row in lacking])
+        self.keys += lacking.values()
         self.vectors.append(chosen)
 
-    def as_shard(self, note: dict[str, Any], dim: int) -> Shard:
-        unreadable = {key.hex(): failure.reason for key, failure in self.failures.items() if failure.lasting}
-        vectors = np.concatenate(self.vectors) if self.keys else np.empty((0, dim), dtype=np.float32)
-        return Shard(as_matrix(self.keys), vectors, {**note, "unreadable": unreadable})
+    def store(self, note: dict[str, Any]) -> None:
+        if self.keys or self.unreadable:
+            vectors = np.concatenate(self.vectors)
+            self.drawer.append(Shard(as_matrix(self.keys), vectors, {**note, "unreadable": self.unreadable}))
 
 
 def _check_finite(vectors: Vectors, pictures: Sequence[Picture]) -> None:

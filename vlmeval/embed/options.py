@@ -19,7 +19,7 @@ Facts = Mapping[str, str | int | float | None]
 
 @dataclass(frozen=True)
 class EmbedOptions:
-    """How to compute; nothing here but ``dtype`` changes which vectors are meant.
+    """How to compute; nothing here but ``dtype`` and ``pooled`` changes which vectors are meant.
 
     Attributes
     ----------
@@ -31,12 +31,15 @@ class EmbedOptions:
         Pictures a forward pass; None chooses by device. Halved by itself when memory runs out.
     workers
         Processes that decode; 0 decodes in this process, None chooses by cores and amount of work.
+    pooled
+        Whether the pooled vectors of pictures are wanted beside the projected ones; they cost no further pass.
     """
 
     device: str = "auto"
     dtype: DTypeChoice = "auto"
     batch_size: int | None = None
     workers: int | None = None
+    pooled: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in ("auto", "float32", "float16", "bfloat16"):
@@ -54,7 +57,7 @@ class Embedded:
     Attributes
     ----------
     images
-        Vectors of the readable samples, in the samples' order.
+        Projected vectors (the space shared with text) of the readable samples, in the samples' order.
     texts
         Prompt -> raw float32 [d].
     unreadable
@@ -70,13 +73,15 @@ class Embedded:
     device, dtype
         Where and in what precision vectors are (or would have been) computed.
     computed_images, computed_texts
-        How many vectors were not in the cache.
+        How many pictures and prompts had to be embedded, as something of them was not in the cache.
     damaged
         Cache files whose checksum was wrong; they were set aside and their vectors computed anew.
     account
         Precomputed embeddings only: how rows and samples were matched.
     timings
         Seconds by stage: ``hash``, ``load model``, ``embed images``, ``embed texts`` (those that took place).
+    pooled
+        Where asked for: the vectors before the projection, of the same samples in the same order; a key of their own.
     """
 
     images: Embeddings
@@ -93,6 +98,7 @@ class Embedded:
     damaged: tuple[str, ...] = ()
     account: Mapping[str, int] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+    pooled: Embeddings | None = None
 
     @property
     def images_per_second(self) -> float | None:

@@ -52,7 +52,7 @@ def embed(
     cache
         Where vectors are kept; None for the user's cache folder.
     options
-        Device, dtype, batch size, workers.
+        Device, dtype, batch size, workers, and whether pooled vectors are wanted too.
     progress
         Told of the stages ``hash``, ``load model``, ``embed images``, ``embed texts``.
 
@@ -61,7 +61,8 @@ def embed(
     ModelUnavailableError
         The model cannot be loaded, does not fit into memory, or gives NaN or infinity.
     UsageError
-        The device is not there, the cache cannot be written, or a decoding process died.
+        The device is not there, the cache cannot be written, a decoding process died, or the model has no pooled
+        vectors.
     DataError
         Precomputed embeddings do not match the samples.
     """
@@ -70,10 +71,13 @@ def embed(
     prompts = tuple(dict.fromkeys(texts))
     timer = Timer()
     model = CachedModel(handle, cache, place(options, cache.devices_file), timer, progress)
+    pooled_dim = model.pooled_dim() if options.pooled else None
     if handle.precomputed:
         embedded = given_images(model, handle, samples, with_texts=bool(prompts))
     else:
         embedded = _images(model, samples, cache, options, progress)
+    if pooled_dim is not None:
+        embedded = _with_pooled(embedded, model, pooled_dim)
     if prompts:
         embedded = _with_texts(embedded, model, prompts, progress)
     model.touch()
@@ -111,6 +115,12 @@ def _images(model: CachedModel, samples: Samples, cache: Cache, options: EmbedOp
         dtype=model.placement.dtype,
         computed_images=filled.computed,
     )
+
+
+def _with_pooled(embedded: Embedded, model: CachedModel, dim: int) -> Embedded:
+    ids = embedded.images.ids
+    keys = [bytes.fromhex(embedded.hashes[i]) for i in ids.tolist()]
+    return replace(embedded, pooled=Embeddings(ids, model.pooled.gather(keys, dim), model.pooled_key))
 
 
 def _with_texts(embedded: Embedded, model: CachedModel, prompts: tuple[str, ...], progress: Progress) -> Embedded:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlmeval.encoders.checkpoint import hf_image_contract, hf_text_rules, read_json
 from vlmeval.encoders.hub import TRANSFORMERS_WEIGHTS, weight_files
+from vlmeval.encoders.pooled import Projection, hf_projection
 from vlmeval.encoders.towers import Contract, TwoTowers, Wanted, check_input_size, in_brief, refused_pickle
 from vlmeval.errors import ModelUnavailableError, UsageError
 
@@ -33,6 +34,9 @@ class HFEncoder(TwoTowers):
 
     def _embed_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         return _features(self._net.get_image_features(pixel_values=pixels))
+
+    def _find_projection(self) -> Projection | None:
+        return hf_projection(self._net)
 
     def _embed_strings(self, texts: list[str]) -> torch.Tensor:
         rules = self._contract.text

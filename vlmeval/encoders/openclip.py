@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlmeval.encoders.checkpoint import open_clip_image_contract, read_json
 from vlmeval.encoders.hub import OPEN_CLIP_WEIGHTS, HubRepo, weight_files
+from vlmeval.encoders.pooled import Projection, open_clip_projection
 from vlmeval.encoders.sources import OpenClipTag
 from vlmeval.encoders.towers import Contract, TwoTowers, Wanted, check_input_size, in_brief, refused_pickle
 from vlmeval.errors import ModelUnavailableError
@@ -33,6 +34,9 @@ class OpenClipEncoder(TwoTowers):
     def _embed_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         features: torch.Tensor = self._net.encode_image(pixels)
         return features
+
+    def _find_projection(self) -> Projection | None:
+        return open_clip_projection(self._net)
 
     def _embed_strings(self, texts: list[str]) -> torch.Tensor:
         tokens = self._tokenizer(texts, context_length=self._contract.text.context_length)

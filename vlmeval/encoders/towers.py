@@ -12,6 +12,7 @@ import numpy as np
 
 from vlmeval.encoders import text as text_rules
 from vlmeval.encoders.checkpoint import ImageContract
+from vlmeval.encoders.pooled import Projection
 from vlmeval.encoders.preprocess import Preprocess
 from vlmeval.encoders.protocol import ScoreRule, Vectors
 from vlmeval.errors import ModelUnavailableError, UsageError
@@ -59,12 +60,18 @@ class TwoTowers(ABC):
         self._dtype = torch_dtype(dtype)
         self._net: Any = model.eval().requires_grad_(False).to(device=self._device, dtype=self._dtype)
         self._constants = self._normalisation()
+        self._projection = self._find_projection()
         self._dim = self._measure()
 
     @property
     def dim(self) -> int:
         """Embedding dimension d."""
         return self._dim
+
+    @property
+    def pooled_dim(self) -> int | None:
+        """Dimension p of the pooled vectors; None where the tower has none apart from the projected ones."""
+        return None if self._projection is None else self._projection.dim
 
     @property
     def image_size(self) -> int:
@@ -95,15 +102,33 @@ class TwoTowers(ABC):
         """Embed a uint8 batch [B, S, S, 3] (any device); returns float32 [B, d] on the model's device."""
         import torch
 
+        with torch.inference_mode():
+            return self._embed_pixels(self._normalise(pixels)).to(torch.float32)
+
+    def encode_images_both(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embed a uint8 batch once; returns projected float32 [B, d], as ``encode_images``, and pooled [B, p].
+
+        Raises ValueError where ``pooled_dim`` is None.
+        """
+        import torch
+
+        if self._projection is None:
+            raise ValueError("this model has no pooled vectors apart from the projected ones")
+        with torch.inference_mode():
+            normalised = self._normalise(pixels)
+            projected, pooled = self._projection.both(lambda: self._embed_pixels(normalised))
+            return projected.to(torch.float32), pooled.to(torch.float32)
+
+    def _normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        import torch
+
         s = self.image_size
         if pixels.dtype != torch.uint8 or tuple(pixels.shape[1:]) != (s, s, 3):
             raise ValueError(f"pixels is {pixels.dtype} {tuple(pixels.shape)}, expected uint8 [B, {s}, {s}, 3]")
         mean, std = self._constants
-        with torch.inference_mode():
-            values = pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2).to(torch.float32)
-            # The references' own order of operations: to 0..1, minus mean, by standard deviation.
-            normalised = ((values / 255 - mean) / std).to(self._dtype).contiguous()
-            return self._embed_pixels(normalised).to(torch.float32)
+        values = pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2).to(torch.float32)
+        # The references' own order of operations: to 0..1, minus mean, by standard deviation.
+        return ((values / 255 - mean) / std).to(self._dtype).contiguous()
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed strings, by the model's text rules; returns float32 [m, d]."""
@@ -137,6 +162,10 @@ class TwoTowers(ABC):
     @abstractmethod
     def _embed_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         """Embed normalised pixels [B, 3, S, S]."""
+
+    @abstractmethod
+    def _find_projection(self) -> Projection | None:
+        """Find the image tower's projection, where its pooled vector can be told from the projected one."""
 
     @abstractmethod
     def _embed_strings(self, texts: list[str]) -> torch.Tensor:
