@@ -40,6 +40,11 @@ class WeightsHandle:
         """False: this model computes its vectors."""
         return False
 
+    @property
+    def has_text(self) -> bool:
+        """True: every model that is loaded has a text tower."""
+        return True
+
     @cached_property
     def key(self) -> str:
         """SHA-256 over weights, image pipeline and the versions of what computes it."""
@@ -107,6 +112,11 @@ class VectorsHandle:
     def precomputed(self) -> bool:
         """True: image vectors are given."""
         return True
+
+    @property
+    def has_text(self) -> bool:
+        """Whether a text model was named."""
+        return self.text_model is not None
 
     @cached_property
     def key(self) -> str:

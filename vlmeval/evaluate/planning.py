@@ -21,7 +21,7 @@ from vlmeval.embed.hashing import content_hashes
 from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.encoders.resolve import resolve
 from vlmeval.environment import code_version
-from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError, UnknownNameError
+from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError, UnknownNameError, UsageError
 from vlmeval.methods import Units, check_methods
 from vlmeval.progress import Progress, silent
 from vlmeval.records import Benchmark, Plan, PromptsUsed, Samples, digest_of
@@ -60,10 +60,13 @@ def read_inputs(
         A name, card, table or picture is not known, wrong or not there, or cases stand in two splits.
     """
     check_methods(plan.methods)
+    check_rows(plan)
     benchmark = catalog.benchmark(plan.benchmark)
-    prompts = prompts_used(plan, catalog, benchmark)
-    plan = plan.model_copy(update={"prompts": tuple(p.id for p in prompts)})
     handle = resolve(plan.model, catalog)
+    check_pooled(plan, handle)
+    plan = with_zero_shot(plan, handle)
+    prompts = prompts_used(plan, catalog, benchmark) if "zero-shot" in plan.methods else ()
+    plan = plan.model_copy(update={"prompts": tuple(p.id for p in prompts)})
     samples = take_units(_load(benchmark, data, handle, progress), plan.limit)
     check_samples(samples, plan)
     refuse_leaks(audit(samples), benchmark)
@@ -72,6 +75,45 @@ def read_inputs(
     dtype = place(options, cache.devices_file).dtype
     digest = run_digest(plan, prompts, handle, samples, pictures, dtype)
     return Inputs(plan, benchmark, prompts, handle, samples, digest)
+
+
+TRAINED = ("linear-probe", "mlp-probe", "knn", "few-shot")
+POOLED = ("linear-probe", "mlp-probe", "knn")
+
+
+def check_rows(plan: Plan) -> None:
+    """Refuse to evaluate a trained method on rows it is trained on."""
+    trained = [name for name in plan.methods if name in TRAINED]
+    if trained and plan.split in ("train", "all"):
+        raise UsageError(
+            f"{', '.join(trained)} cannot be evaluated on rows that it is trained on",
+            key="--split",
+            expected="test or val",
+            found=plan.split,
+            hint="zero-shot is trained on nothing: give it a run of its own with --split all",
+        )
+
+
+def wants_pooled(plan: Plan) -> bool:
+    """Whether a method of the plan looks at the vector before the projection."""
+    return plan.probe.embedding == "pooled" and any(name in POOLED for name in plan.methods)
+
+
+def check_pooled(plan: Plan, handle: ModelHandle) -> None:
+    """Refuse to look for a second vector where vectors are given."""
+    if wants_pooled(plan) and handle.precomputed:
+        raise UsageError(
+            "given vectors are one a picture: there is no pooled one beside it",
+            key="--embedding",
+            hint="give a file of pooled vectors, and leave --embedding out",
+        )
+
+
+def with_zero_shot(plan: Plan, handle: ModelHandle) -> Plan:
+    """Add zero-shot to a few-shot sweep: it is the line to beat, and where text-anchored methods start."""
+    if "few-shot" not in plan.methods or "zero-shot" in plan.methods or not handle.has_text:
+        return plan
+    return plan.model_copy(update={"methods": (*plan.methods, "zero-shot")})
 
 
 def _load(benchmark: Benchmark, data: Path | None, handle: ModelHandle, progress: Progress) -> Samples:

@@ -8,9 +8,11 @@ same plan on the same data finds its finished run and returns at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -21,13 +23,17 @@ from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
 from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.environment import environment
 from vlmeval.evaluate import assess, planning
+from vlmeval.evaluate.material import Made, Material
 from vlmeval.evaluate.outcome import Outcome, Render, Stopwatch, find, finish
 from vlmeval.evaluate.planning import Inputs
-from vlmeval.evaluate.zeroshot import zero_shot_predictions
+from vlmeval.evaluate.zeroshot import zero_shot_step
+from vlmeval.methods.kept import Kept
 from vlmeval.progress import Progress, silent
-from vlmeval.records import Finding, MethodUsed, MetricRow, ModelUsed, Plan, Predictions, RunRecord
+from vlmeval.records import Finding, MetricRow, ModelUsed, Plan, RunRecord
 
-PREDICT = {"zero-shot": zero_shot_predictions}
+STEPS: Final[dict[str, Callable[[Material], Made]]] = {
+    "zero-shot": zero_shot_step,
+}
 """Method id -> the step that makes its predictions; the keys are those of `vlmeval.methods.METHODS`."""
 
 
@@ -80,17 +86,18 @@ def evaluate(
     if known is not None:
         return known
 
+    options = replace(options, pooled=planning.wants_pooled(inputs.plan))
     embedded = embed(inputs.handle, inputs.samples, inputs.texts, cache, options, progress)
     inputs, findings = _readable(inputs, embedded)
     watch.lap("embed")
 
-    predictions, methods = _predict(inputs, embedded)
+    made = _made(Material(inputs.plan, inputs.samples, embedded, inputs.prompts, Kept(cache.root), progress))
     watch.lap("score")
-    rows = assess.metric_rows(predictions, inputs.plan, inputs.benchmark, progress)
+    rows = assess.metric_rows(made.predictions, inputs.plan, inputs.benchmark, progress)
     watch.lap("statistics")
 
-    record = _record(inputs, embedded, methods, rows, findings, watch)
-    return finish(folder, record, predictions, render)
+    record = _record(inputs, embedded, made, rows, findings, watch)
+    return finish(folder, record, made.predictions, render)
 
 
 def _readable(inputs: Inputs, embedded: Embedded) -> tuple[Inputs, list[Finding]]:
@@ -104,21 +111,18 @@ def _readable(inputs: Inputs, embedded: Embedded) -> tuple[Inputs, list[Finding]
     return replace(inputs, samples=samples), [*repeats, *findings, *assess.embedding_findings(embedded)]
 
 
-def _predict(inputs: Inputs, embedded: Embedded) -> tuple[list[Predictions], list[MethodUsed]]:
+def _made(material: Material) -> Made:
     """Carry out the plan's methods in turn; the first one's headline is the run's."""
-    predictions: list[Predictions] = []
-    methods: list[MethodUsed] = []
-    for position, name in enumerate(inputs.plan.methods):
-        scored, described = PREDICT[name](inputs.plan, inputs.samples, embedded, inputs.prompts)
-        predictions += scored
-        methods += described if position == 0 else [m.model_copy(update={"headline": False}) for m in described]
-    return predictions, methods
+    whole = Made()
+    for name in material.plan.methods:
+        whole.add(STEPS[name](material))
+    return whole
 
 
 def _record(
     inputs: Inputs,
     embedded: Embedded,
-    methods: list[MethodUsed],
+    made: Made,
     rows: list[MetricRow],
     findings: list[Finding],
     watch: Stopwatch,
@@ -133,10 +137,10 @@ def _record(
         benchmark_digest=benchmark.content_digest,
         model=_model_used(inputs.handle, embedded),
         prompts=inputs.prompts,
-        methods=tuple(methods),
+        methods=tuple(made.methods),
         data=data.model_copy(update={"account": {**data.account, **embedded.account}}),
         rows=tuple(rows),
-        findings=tuple(findings),
+        findings=(*findings, *made.findings),
         badges=assess.badges(benchmark, inputs.handle.card, plan, len(embedded.unreadable)),
         timings=watch.seconds | {f"embed: {stage}": seconds for stage, seconds in embedded.timings.items()},
         environment=environment(embedded.device, embedded.dtype),

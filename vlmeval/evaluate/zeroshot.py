@@ -1,40 +1,40 @@
 """The zero-shot part of a run: every prompt set at both levels, decided off the evaluated rows.
 
-Comes in: Plan, card, Samples, embedded pictures and texts, prompt sets. Goes out: Predictions of the evaluated split
-and what the record says of each.
+Comes in: `Material` (samples, embedded pictures and texts, prompt sets). Goes out: Predictions of the evaluated split
+and what the record says of each. `zero_shot_rule` is also what few-shot
+methods start from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
 from vlmeval.embed import Embedded
 from vlmeval.evaluate import assess
+from vlmeval.evaluate.material import Made, Material
 from vlmeval.methods import Rule, prompt_arrays, zero_shot
-from vlmeval.records import Embeddings, MethodUsed, Plan, Predictions, PromptsUsed, Samples
+from vlmeval.records import MethodUsed, Plan, Predictions, PromptsUsed, Samples
 
 
-def zero_shot_predictions(
-    plan: Plan, samples: Samples, embedded: Embedded, prompts: Sequence[PromptsUsed]
-) -> tuple[list[Predictions], list[MethodUsed]]:
+def zero_shot_step(material: Material) -> Made:
     """Score every prompt set at both levels; the first set at the card's level is the headline."""
-    model_rule = embedded.score_rule
-    rule = Rule(plan.score or model_rule.kind, model_rule.scale, model_rule.bias)
-    images = _vectors_of(samples, embedded.images)
-    predictions: list[Predictions] = []
-    methods: list[MethodUsed] = []
-    for position, used in enumerate(prompts):
-        vectors = prompt_arrays(used.prompts, embedded.texts)
+    plan, samples, images = material.plan, material.samples, material.images
+    rule = zero_shot_rule(plan, material.embedded)
+    made = Made()
+    for position, used in enumerate(material.prompts):
+        vectors = prompt_arrays(used.prompts, material.embedded.texts)
         levels = zero_shot(samples, images, vectors, rule, aggregation=used.aggregation, pooling=plan.pooling)
         for scored in levels.values():
             decision = assess.decide(scored, samples.benchmark, plan.split)
             one = scored.in_split(plan.split).predictions(f"zero-shot:{used.id}", decision)
-            predictions.append(one)
+            made.predictions.append(one)
             headline = position == 0 and one.level == samples.benchmark.headline_level
-            methods.append(_described(one, used, plan, samples, headline))
-    return predictions, methods
+            made.methods.append(_described(one, used, plan, samples, headline))
+    return made
+
+
+def zero_shot_rule(plan: Plan, embedded: Embedded) -> Rule:
+    """Return the model's own score rule, or the one that the plan puts in its place."""
+    own = embedded.score_rule
+    return Rule(plan.score or own.kind, own.scale, own.bias)
 
 
 def _described(predictions: Predictions, used: PromptsUsed, plan: Plan, samples: Samples, headline: bool) -> MethodUsed:
@@ -52,10 +52,3 @@ def _described(predictions: Predictions, used: PromptsUsed, plan: Plan, samples:
             "pooling": plan.pooling if predictions.level == "unit" else None,
         },
     )
-
-
-def _vectors_of(samples: Samples, images: Embeddings) -> Embeddings:
-    """Return the rows of ``images`` in the order of ``samples``."""
-    row_of = {sample: row for row, sample in enumerate(images.ids.tolist())}
-    rows = np.array([row_of[sample] for sample in samples.ids.tolist()], dtype=np.intp)
-    return Embeddings(samples.ids, images.vectors[rows], images.key)
