@@ -25,7 +25,7 @@ from vlmeval.methods.probes.ask import Ask, Probed
 from vlmeval.methods.probes.fits import Solver, fit_findings, one_fit
 from vlmeval.methods.probes.held import Held, stacked
 from vlmeval.methods.probes.roles import Part, Rows, absent_classes, assign_roles
-from vlmeval.methods.probes.tuning import Judged, tune
+from vlmeval.methods.probes.tuning import Grid, Judged, tune
 from vlmeval.methods.scored import Matrix
 from vlmeval.records import Embeddings, ProbeOptions, Samples, ScoreKind, Task
 
@@ -67,17 +67,12 @@ def linear_probe(samples: Samples, images: Embeddings, ask: Ask) -> Probed:
 
     level, task = benchmark.headline_level, benchmark.task
     held = [one.held for one in tuning]
-    judged = Judged(
-        np.concatenate([one.truth(level) for one in held]),
-        np.concatenate([one.weight(level, by_unit=options.unit_weights) for one in held]),
-        task,
-        roles.tuned_on(samples, level),
-    )
+    judged = Judged.of(held, level, roles.tuned_on(samples, level), by_unit=options.unit_weights)
     by_c = (
         np.concatenate([h.at(level, _predict(fits[i], task), ask.pooling) for h, fits in zip(held, grids, strict=True)])
         for i in range(len(options.c_grid))
     )
-    best, choice, findings = tune("C", options.c_grid, by_c, judged, options.criterion)
+    best, choice, findings = tune(Grid("C", options.c_grid), by_c, judged, options.criterion)
 
     final = _training_set(samples, images, roles.final, options)
     [[last]] = _fit(solver, [final], [choice.chosen])

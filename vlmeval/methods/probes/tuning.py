@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from vlmeval.methods.criteria import CRITERIA, HIGHER_IS_BETTER, choose, score
+from vlmeval.methods.probes.held import Held
 from vlmeval.methods.scored import Matrix
-from vlmeval.records import Choice, Criterion, Finding, Task
+from vlmeval.records import Choice, Criterion, Finding, Level, Task
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,31 @@ class Judged:
     task: Task
     rows: str
 
+    @classmethod
+    def of(cls, held: Sequence[Held], level: Level, rows: str, *, by_unit: bool) -> Self:
+        """Take the rows of all tuning fits together, at ``level``; ``by_unit``: every unit counts once."""
+        return cls(
+            np.concatenate([one.truth(level) for one in held]),
+            np.concatenate([one.weight(level, by_unit=by_unit) for one in held]),
+            held[0].samples.benchmark.task,
+            rows,
+        )
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Ascending values of a hyperparameter, and at which ends there could be more of them."""
+
+    parameter: str
+    values: Sequence[float]
+    open_below: bool = True
+    open_above: bool = True
+
 
 def tune(
-    parameter: str, values: Sequence[float], probabilities: Iterable[Matrix], judged: Judged, criterion: Criterion
+    grid: Grid, probabilities: Iterable[Matrix], judged: Judged, criterion: Criterion
 ) -> tuple[int, Choice, list[Finding]]:
-    """Choose the best of ``values``; ``probabilities`` has [n, K] for each, in order.
+    """Choose the best value of ``grid``; ``probabilities`` has [n, K] for each, in order.
 
     Where ``criterion`` is undefined on these rows for every value (e.g. AUROC with one class), log-loss decides, and a
     finding says so.
@@ -41,12 +63,14 @@ def tune(
             table[name].append(score(name, judged.truth, scores, judged.task, judged.weight))
     findings: list[Finding] = []
     if np.isnan(table[criterion]).all():
-        message = f"{criterion} is undefined on {judged.rows}; {parameter} was chosen by log-loss"
+        message = f"{criterion} is undefined on {judged.rows}; {grid.parameter} was chosen by log-loss"
         findings.append(Finding(code="criterion-undefined", severity="warning", message=message, count=1))
         criterion = "log-loss"
+    values = grid.values
     best, at_edge = choose(values, table[criterion], criterion)
+    at_edge = at_edge and (grid.open_below if best == 0 else grid.open_above)
     choice = Choice(
-        parameter=parameter,
+        parameter=grid.parameter,
         values=tuple(float(value) for value in values),
         criterion=criterion,
         higher_is_better=HIGHER_IS_BETTER[criterion],
@@ -56,10 +80,10 @@ def tune(
         at_edge=at_edge,
         chosen_on=judged.rows,
     )
-    return best, choice, findings + edge_finding(choice)
+    return best, choice, findings + _edge_finding(choice)
 
 
-def edge_finding(choice: Choice) -> list[Finding]:
+def _edge_finding(choice: Choice) -> list[Finding]:
     """Return a warning when the chosen value is the grid's first or last."""
     if not choice.at_edge:
         return []

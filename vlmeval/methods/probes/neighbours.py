@@ -1,0 +1,169 @@
+"""Nearest neighbours: the cosine-weighted vote of the k most similar pictures; nothing is trained.
+
+Comes in: Samples, image vectors in the same order, an `Ask`. Goes out: `Probed`.
+
+With s_j the cosine of a picture (or a pooled unit) with neighbour j, its vote counts u_j exp(s_j / T), where u_j makes
+every unit count once; a class's score is its share of the votes. The weighting is that of Wu et al. 2018 (Unsupervised
+Feature Learning via Non-Parametric Instance Discrimination, section 3.4) with T = 0.07, as DINO uses it (Caron et al.
+2021, Emerging Properties in Self-Supervised Vision Transformers, section 4.1). k is chosen off the evaluated rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from vlmeval.methods.features import Features, class_weights, unit_weights
+from vlmeval.methods.probes.ask import Ask, Probed
+from vlmeval.methods.probes.held import Held, stacked
+from vlmeval.methods.probes.linear import fitted_on
+from vlmeval.methods.probes.roles import Part, Rows, absent_classes, assign_roles
+from vlmeval.methods.probes.tuning import Grid, Judged, tune
+from vlmeval.methods.scored import Matrix
+from vlmeval.methods.zeroshot import unit_length
+from vlmeval.progress import Progress, silent
+from vlmeval.records import Embeddings, Finding, ProbeOptions, Samples
+
+BLOCK: Final = 512
+"""Queries whose cosines with the whole pool are held at once."""
+DECIMALS: Final = 12
+"""Cosines are rounded so far: equal pictures tie exactly, wherever they stand in a matrix product."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What is voted by: unit-length features [n, d], labels bool [n, K], weights float64 [n, K] of a row's vote."""
+
+    features: Matrix
+    labels: npt.NDArray[np.bool_]
+    weight: Matrix
+    temperature: float
+    progress: Progress = silent
+
+    @classmethod
+    def of(cls, samples: Samples, rows: Rows, features: Matrix, ask: Ask) -> Self:
+        """Make the pool of ``rows``, whose features [n, d] are given."""
+        labels, options = samples.labels[rows], ask.options
+        weight = unit_weights(samples.units[rows]) if options.unit_weights else np.ones(len(rows))
+        columns = np.repeat(weight[:, None], labels.shape[1], axis=1)
+        if options.class_weight == "balanced":
+            if samples.benchmark.task == "single-label":
+                columns *= class_weights(labels, weight)[:, None]
+            else:
+                columns *= np.stack([class_weights(one[:, None], weight) for one in labels.T], axis=1)
+        return cls(unit_length(features), labels, columns, options.temperature, ask.progress)
+
+    def votes(self, queries: Matrix, ks: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Return float64 [len(ks), m, K]: each class's share of the votes of the k nearest, for every k."""
+        unit = unit_length(queries)
+        shares = np.empty((len(ks), len(unit), self.labels.shape[1]))
+        for start in range(0, len(unit), BLOCK):
+            block = slice(start, start + BLOCK)
+            shares[:, block] = self._votes(unit[block], ks)
+            self.progress("nearest neighbours", min(start + BLOCK, len(unit)), len(unit))
+        return shares
+
+    def _votes(self, unit: Matrix, ks: Sequence[int]) -> npt.NDArray[np.float64]:
+        cosines = np.round(unit @ self.features.T, DECIMALS)
+        near = nearest(cosines, max(ks))
+        close = np.take_along_axis(cosines, near, axis=1)
+        # The nearest one's weight is 1: shares are the same, and no temperature overflows.
+        strength = np.exp((close - close[:, :1]) / self.temperature)[:, :, None] * self.weight[near]
+        ends = np.array(ks) - 1
+        mine = np.cumsum(strength * self.labels[near], axis=1)[:, ends]
+        every = np.cumsum(strength, axis=1)[:, ends]
+        return np.asarray(np.moveaxis(mine / every, 1, 0))
+
+
+def nearest(cosines: Matrix, k: int) -> npt.NDArray[np.intp]:
+    """Return positions [m, k] of the k highest cosines [m, n] a row, falling; of equal ones the first comes first."""
+    if k >= cosines.shape[1]:
+        return np.argsort(-cosines, axis=1, kind="stable")
+    found = np.sort(np.argpartition(-cosines, k - 1, axis=1)[:, :k], axis=1)
+    close = np.take_along_axis(cosines, found, axis=1)
+    # Where the k-th ties with one left out, the partition's pick among them is arbitrary.
+    tied = np.flatnonzero((cosines >= close.min(axis=1, keepdims=True)).sum(axis=1) > k)
+    near = np.take_along_axis(found, np.argsort(-close, axis=1, kind="stable"), axis=1)
+    near[tied] = np.argsort(-cosines[tied], axis=1, kind="stable")[:, :k]
+    return near
+
+
+def knn(samples: Samples, images: Embeddings, ask: Ask) -> Probed:
+    """Choose k and score by nearest neighbours.
+
+    Parameters
+    ----------
+    samples, images
+        n rows, with the same ids in the same order.
+    ask
+        Options (grid of k, temperature, features, weights), evaluated split, pooling.
+
+    Returns
+    -------
+    Probed
+        Deterministic (seed None); scores are shares of votes, kind ``probability``.
+
+    Raises
+    ------
+    UsageError, DataError
+        As :func:`~vlmeval.methods.probes.roles.assign_roles`.
+    """
+    roles = assign_roles(samples, images, ask)
+    options, level = ask.options, samples.benchmark.headline_level
+    smallest = min(len(part.learned) for part in (*roles.tuning, roles.final))
+    ks, findings = _possible(options, smallest)
+    tuning = [_pool(samples, images, part, ask) for part in roles.tuning]
+    held = [one for _, one in tuning]
+    # All values of k side by side as columns: neighbours are searched for once.
+    wide = [one.at(level, partial(_side_by_side, pool, ks), ask.pooling) for pool, one in tuning]
+    by_k = np.split(np.concatenate(wide), len(ks), axis=1)
+    grid = Grid("k", ks, open_below=ks[0] > 1, open_above=ks[-1] < smallest)
+    judged = Judged.of(held, level, roles.tuned_on(samples, level), by_unit=options.unit_weights)
+    _, choice, more = tune(grid, by_k, judged, options.criterion)
+
+    chosen = int(choice.chosen)
+    final, evaluated = _pool(samples, images, roles.final, ask)
+    parts = [(final, evaluated), *tuning]
+    scored = [one.scored(partial(_side_by_side, pool, [chosen]), ask.pooling, "probability") for pool, one in parts]
+    return Probed(
+        scored={None: stacked(scored)},
+        choice=choice,
+        parameters={
+            "k": chosen,
+            "temperature": options.temperature,
+            "features": options.features,
+            "class_weight": options.class_weight,
+            "unit_weights": options.unit_weights,
+            **fitted_on(samples, roles.final.learned),
+        },
+        findings=findings + more + absent_classes(samples, roles.final.learned),
+    )
+
+
+def _pool(samples: Samples, images: Embeddings, part: Part, ask: Ask) -> tuple[Pool, Held]:
+    vectors = images.vectors[part.learned]
+    weight = unit_weights(samples.units[part.learned]) if ask.options.unit_weights else None
+    features = Features.fit(ask.options.features, vectors, weight)
+    pool = Pool.of(samples, part.learned, features.images(vectors), ask)
+    return pool, Held.of(samples, images, part.held, features)
+
+
+def _side_by_side(pool: Pool, ks: Sequence[int], queries: Matrix) -> Matrix:
+    return np.concatenate(list(pool.votes(queries, ks)), axis=1)
+
+
+def _possible(options: ProbeOptions, rows: int) -> tuple[tuple[int, ...], list[Finding]]:
+    """Leave out values of k above the number of rows; if none is left, the number of rows is the only one."""
+    ks = tuple(k for k in options.neighbours if k <= rows) or (rows,)
+    skipped = tuple(str(k) for k in options.neighbours if k > rows)
+    if not skipped:
+        return ks, []
+    message = f"values of k above the {rows} pictures there are to learn from were left out"
+    return ks, [
+        Finding(code="neighbours-skipped", severity="info", message=message, count=len(skipped), examples=skipped)
+    ]
