@@ -13,7 +13,8 @@ from sklearn import metrics as sk
 from vlmeval.records import Predictions
 from vlmeval.stats import Resamples, all_metrics, metric_info, summarise
 from vlmeval.stats.cells import whole
-from vlmeval.stats.estimates import estimates_of
+from vlmeval.stats.estimates import Counted, estimates_of
+from vlmeval.stats.seeds import Seeds
 from vlmeval.stats.sums import cell_sums
 from vlmeval.stats.table import Table
 
@@ -35,8 +36,9 @@ def weighted(p: Predictions, task: str, draws: int = 4):
     metrics = all_metrics(task)
     columns = {m.id: m.columns(table) for m in metrics if m.columns}
     cell = whole(table)
-    sums = cell_sums(table, cell.rows, np.ones(table.truth.shape[1], dtype=bool), columns)
-    out = {(e.metric, e.averaging, e.class_id): e.draws for m in metrics for e in estimates_of(m, table, cell, sums)}
+    sums = cell_sums((table,), cell.rows, np.ones(table.truth.shape[1], dtype=bool), (columns,))
+    counted = Counted(cell, Seeds((table,), np.ones((1, 1 + draws), dtype=np.uint8)), sums)
+    out = {(e.metric, e.averaging, e.class_id): e.draws for m in metrics for e in estimates_of(m, counted)}
     return out, p.y_true[order], p.scores[order], counts
 
 

@@ -11,7 +11,7 @@ from made_up_predictions import TONES, benchmark, find, predictions
 from vlmeval.errors import DataError, UnknownNameError
 from vlmeval.records import Decision, Predictions
 from vlmeval.stats import Resamples, all_metrics, metric_info, summarise
-from vlmeval.stats.estimates import intervals
+from vlmeval.stats.intervals import intervals
 
 GAPS = ("worst", "max-min", "last-first")
 

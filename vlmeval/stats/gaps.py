@@ -19,10 +19,9 @@ import numpy as np
 
 from vlmeval.records import GroupSpec
 from vlmeval.stats.cells import SUPPRESS_BELOW, Cell
-from vlmeval.stats.estimates import Estimate, average
+from vlmeval.stats.estimates import Counted, Estimate, average
 from vlmeval.stats.registry import Metric
-from vlmeval.stats.sums import Sums
-from vlmeval.stats.table import Bools, Table
+from vlmeval.stats.table import Bools
 
 DIFFERENT_CLASSES = "the levels cover different classes"
 NO_COMMON = f"no class has {SUPPRESS_BELOW} positive and {SUPPRESS_BELOW} negative {{}}s in every level"
@@ -37,16 +36,15 @@ def common_classes(cells: Sequence[Cell]) -> Bools:
     return common
 
 
-def standardised(metric: Metric, table: Table, cells: Sequence[Cell], sums: Sequence[Sums]) -> list[Estimate]:
+def standardised(metric: Metric, counted: Sequence[Counted]) -> list[Estimate]:
     """Return the average over common classes in every level that is not missing."""
-    common = common_classes(cells)
-    missing = metric.missing(table) or (None if common.any() else NO_COMMON.format(table.benchmark.unit.name))
-    out = []
-    for cell, s in zip(cells, sums, strict=True):
-        if not cell.missing:
-            values = np.full(s.positives.shape, np.nan) if missing else metric.formula(s)
-            out.append(average(metric, "macro-common", cell, s, values, missing=missing, among=common))
-    return out
+    common = common_classes([one.cell for one in counted])
+    compared = [one for one in counted if not one.cell.missing]
+    found = [average(metric, "macro-common", one, one.values(metric), among=common) for one in compared]
+    if common.any() or any(one.seeds.missing(metric) for one in counted):
+        return found
+    none = NO_COMMON.format(compared[0].cell.unit) if compared else None
+    return [replace(e, reason=none) for e in found]
 
 
 def gaps(metric: Metric, group: GroupSpec, levels: Sequence[Estimate]) -> list[Estimate]:
@@ -80,6 +78,7 @@ def _difference(template: Estimate, levels: Sequence[Estimate], first_last: tupl
         template,
         level="last-first",
         draws=last.draws - first.draws,
+        by_seed=None if first.by_seed is None or last.by_seed is None else last.by_seed - first.by_seed,
         reason=f"no value for level {' and '.join(map(str, without))}" if without else None,
         n=first.n + last.n,
         n_units=first.n_units + last.n_units,
@@ -96,6 +95,7 @@ def _template(levels: Sequence[Estimate], taking_part: Sequence[Estimate]) -> Es
     return replace(
         first,
         draws=np.full_like(first.draws, np.nan),
+        by_seed=None,
         n=sum(e.n for e in taking_part),
         n_units=sum(e.n_units for e in taking_part),
         n_positive=_sum_positives(taking_part),

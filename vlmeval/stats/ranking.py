@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
 
-_EXACT = 2**23  # float32 holds every half-integer up to here
+EXACT = 2**23  # float32 holds every half-integer up to here
 _SMALLEST_BLOCK, _LARGEST_BLOCK = 128, 512
 _BLOCK_BYTES = 32 * 2**20
 
@@ -88,10 +88,10 @@ def _chunk(weights: Weights, rows: _Sorted, bounds: list[tuple[int, int]], heavi
     draws = weights.shape[1]
     lost, mass = np.zeros(draws), np.zeros(draws)
     above_pos, above_neg = np.zeros(draws), np.zeros(draws)
-    small = len(rows.tie) * heaviest < _EXACT
+    small = len(rows.tie) * heaviest < EXACT
     for a, b in bounds:
         positive, tie = rows.positive[a:b], rows.tie[a:b]
-        exact32 = small and positive.sum() * (~positive).sum() * heaviest**2 < _EXACT
+        exact32 = small and positive.sum() * (~positive).sum() * heaviest**2 < EXACT
         w = weights.take(rows.unit[a:b], axis=0).astype(np.float32 if exact32 else np.float64)
         if not positive.any():
             above_neg += w.sum(axis=0)

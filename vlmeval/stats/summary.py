@@ -1,20 +1,30 @@
-"""All numbers of one method at one level: predictions in, metric rows out.
+"""All numbers of one method at one level: predictions in, estimates and metric rows out.
 
 The order of the rows is fixed: all samples together first, then each available group attribute level by level, then
 its class-standardised averages and its gaps. Look in `classwise.py` and `overall.py` for the metrics, `cells.py` for
-suppression, `estimates.py` for averages and intervals, `gaps.py` for differences between groups.
+suppression, `seeds.py` for methods of several seeds, `estimates.py` for averages, `intervals.py` for intervals,
+`gaps.py` for differences between groups, `differences.py` for differences between methods.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
 from vlmeval.records import Benchmark, GroupSpec, MetricRow, Predictions
 from vlmeval.stats.cells import Cell, levels, whole
-from vlmeval.stats.estimates import Estimate, estimates_of, rows_of
+from vlmeval.stats.estimates import Counted, Estimate, estimates_of
 from vlmeval.stats.gaps import gaps, standardised
-from vlmeval.stats.registry import Metric, all_metrics
+from vlmeval.stats.registry import Metric, all_metrics, metric_info
 from vlmeval.stats.resamples import Resamples
-from vlmeval.stats.sums import Sums, cell_sums
-from vlmeval.stats.table import Floats, Table
+from vlmeval.stats.results import Estimates
+from vlmeval.stats.seeds import Seeds
+from vlmeval.stats.sums import cell_sums
+from vlmeval.stats.table import Floats
+
+Groups = Literal["none", "averages", "full"]
 
 
 def summarise(
@@ -44,37 +54,92 @@ def summarise(
     DataError
         For scores, labels, units or level codes that cannot be used (column and row are named).
     """
-    table = Table.of(predictions, benchmark, resamples)
-    metrics = all_metrics(benchmark.task)
-    columns = {m.id: m.columns(table) for m in metrics if m.columns and m.missing(table) is None}
-    cell = whole(table)
-    rows = rows_of(_cell(table, metrics, cell, _sums(table, cell, columns)), table)
-    for group in benchmark.available_groups if groups else ():
-        if group.id in table.groups:
-            rows += rows_of(_group(table, metrics, group, columns), table)
-    return rows
+    return estimate((predictions,), benchmark, resamples, groups="full" if groups else "none").rows()
 
 
-def _sums(table: Table, cell: Cell, columns: dict[str, Floats]) -> Sums:
-    return cell_sums(table, cell.rows, cell.supported, columns)
+def estimate(
+    predictions: Sequence[Predictions],
+    benchmark: Benchmark,
+    resamples: Resamples,
+    *,
+    metrics: Collection[str] | None = None,
+    groups: Groups = "full",
+    classes: bool = True,
+) -> Estimates:
+    """Estimate the metrics of one method at one level, over its seeds.
+
+    Parameters
+    ----------
+    predictions
+        One a seed; a single one for a method without seeds. All on the same rows with the same truth and groups.
+        Values are means over seeds; draws resample units and seeds (see `seeds.py`).
+    benchmark, resamples
+        As of `summarise`.
+    metrics
+        Ids of the metrics to compute, all of the task if not given. What others need is not computed.
+    groups
+        ``none``; ``averages``: averages over classes, metrics over all classes and gaps, by group; ``full``: single
+        classes by group too.
+    classes
+        Whether to estimate single classes at all.
+
+    Raises
+    ------
+    DataError
+        For predictions that cannot be used, or are not seeds of one method.
+    UnknownNameError
+        For a metric that the task does not have.
+    """
+    seeds = Seeds.of(predictions, benchmark, resamples)
+    wanted = None if metrics is None else {metric_info(m, benchmark.task).id for m in metrics}
+    asked = _Asked(seeds, tuple(m for m in all_metrics(benchmark.task) if wanted is None or m.id in wanted))
+    found = asked.cell(asked.count(whole(seeds.table)), classes=classes)
+    for group in benchmark.available_groups if groups != "none" else ():
+        if group.id in seeds.table.groups:
+            found += asked.group(group, classes=classes and groups == "full")
+    return Estimates(tuple(found), seeds)
 
 
-def _cell(table: Table, metrics: tuple[Metric, ...], cell: Cell, sums: Sums) -> list[Estimate]:
-    return [e for metric in metrics for e in estimates_of(metric, table, cell, sums)]
+@dataclass(frozen=True)
+class _Asked:
+    """The metrics that are asked for, of one method."""
 
+    seeds: Seeds
+    metrics: tuple[Metric, ...]
 
-def _group(table: Table, metrics: tuple[Metric, ...], group: GroupSpec, columns: dict[str, Floats]) -> list[Estimate]:
-    cells = levels(table, group)
-    sums = [_sums(table, cell, columns) for cell in cells]
-    by_level = [_cell(table, metrics, cell, s) for cell, s in zip(cells, sums, strict=True)]
-    out = [e for estimates in by_level for e in estimates]
-    compared = [e for cell, estimates in zip(cells, by_level, strict=True) if not cell.missing for e in estimates]
-    for metric in metrics:
-        if not metric.gaps or not compared:
-            continue
-        own = [e for e in compared if e.metric == metric.id and e.averaging in ("macro", "overall")]
-        out += gaps(metric, group, own)
-        if metric.standardised:
-            common = standardised(metric, table, cells, sums)
-            out += common + gaps(metric, group, common)
-    return out
+    @cached_property
+    def columns(self) -> list[dict[str, Floats]]:
+        """By seed: metric id -> row columns to sum."""
+        needed = [m for m in self.metrics if m.columns and self.seeds.missing(m) is None]
+        return [{m.id: m.columns(table) for m in needed if m.columns} for table in self.seeds.tables]
+
+    @cached_property
+    def ranks(self) -> bool:
+        """Whether rank sums are needed: by the metrics of one class that need its scores."""
+        return any(m.scope == "class" and m.needs == "scores" for m in self.metrics)
+
+    def count(self, cell: Cell) -> Counted:
+        ranked = cell.supported & ~self.seeds.unscored & self.ranks
+        return Counted(
+            cell, self.seeds, cell_sums(self.seeds.tables, cell.rows, ranked, self.columns, self.seeds.drawn)
+        )
+
+    def cell(self, counted: Counted, *, classes: bool) -> list[Estimate]:
+        return [e for metric in self.metrics for e in estimates_of(metric, counted, classes=classes)]
+
+    def group(self, group: GroupSpec, *, classes: bool) -> list[Estimate]:
+        counted = [self.count(cell) for cell in levels(self.seeds.table, group)]
+        by_level = [self.cell(one, classes=classes) for one in counted]
+        out = [e for estimates in by_level for e in estimates]
+        compared = [
+            e for one, estimates in zip(counted, by_level, strict=True) if not one.cell.missing for e in estimates
+        ]
+        for metric in self.metrics:
+            if not metric.gaps or not compared:
+                continue
+            own = [e for e in compared if e.metric == metric.id and e.averaging in ("macro", "overall")]
+            out += gaps(metric, group, own)
+            if metric.standardised:
+                common = standardised(metric, counted)
+                out += common + gaps(metric, group, common)
+        return out

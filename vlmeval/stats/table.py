@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from vlmeval.errors import DataError
 from vlmeval.records import Benchmark, Predictions
-from vlmeval.stats.resamples import Resamples
+from vlmeval.stats.resamples import Resamples, Strings
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -28,12 +28,14 @@ class Table:
 
     ``unit`` numbers each row's unit in the resamples. ``predicted`` is bool [n, K], or None with ``no_decision``
     saying why. ``top`` is each row's first-ranked class (lowest class index on ties, as ``numpy.argmax``).
-    ``groups`` holds level codes by group id.
+    ``groups`` holds level codes by group id. ``unscored`` is bool [K], classes that the method cannot predict: such a
+    class is never decided for and ranks below all others.
     """
 
     benchmark: Benchmark
     predictions: Predictions
     resamples: Resamples
+    ids: Strings
     unit: Index
     truth: Bools
     scores: Floats
@@ -42,6 +44,7 @@ class Table:
     no_decision: str | None
     no_probability: str | None
     groups: dict[str, npt.NDArray[np.int16]]
+    unscored: Bools
     _orders: dict[int, Index] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -54,24 +57,30 @@ class Table:
             Scores that are not finite or no probabilities where the kind says so (names column and row id), a
             single-label row without exactly one class, a unit that was not resampled, a level code out of range.
         """
-        _check(predictions, benchmark)
+        unscored = np.isin(benchmark.class_ids, predictions.unscored)
+        _check(predictions, benchmark, unscored)
         order = np.lexsort((predictions.ids, predictions.units))
         scores = np.ascontiguousarray(predictions.scores[order], dtype=np.float64)
-        predicted, no_decision = _decide(predictions, benchmark, scores)
+        scores[:, unscored] = -np.inf
+        top = scores.argmax(axis=1) if len(scores) else np.zeros(0, dtype=np.intp)
+        predicted, no_decision = _decide(predictions, benchmark, scores, top)
+        scores[:, unscored] = _lowest(predictions, scores)
         return cls(
             benchmark=benchmark,
             predictions=predictions,
             resamples=resamples,
+            ids=predictions.ids[order],
             unit=resamples.index_of(predictions.units[order]),
             truth=predictions.y_true[order],
             scores=scores,
-            top=scores.argmax(axis=1) if len(scores) else np.zeros(0, dtype=np.intp),
+            top=top,
             predicted=predicted,
             no_decision=no_decision,
             no_probability=_no_probability(predictions),
             groups={
                 g.id: predictions.groups[g.id][order] for g in benchmark.available_groups if g.id in predictions.groups
             },
+            unscored=unscored,
         )
 
     def descending(self, k: int) -> Index:
@@ -81,12 +90,20 @@ class Table:
         return self._orders[k]
 
 
-def _decide(predictions: Predictions, benchmark: Benchmark, scores: Floats) -> tuple[Bools | None, str | None]:
+def _lowest(predictions: Predictions, scores: Floats) -> float:
+    """Return what stands for "no score": 0 where scores are probabilities, else less than any score."""
+    if predictions.kind in PROBABILITY_KINDS:
+        return 0.0
+    return float(scores.min(where=np.isfinite(scores), initial=0.0)) - 1.0
+
+
+def _decide(
+    predictions: Predictions, benchmark: Benchmark, scores: Floats, top: Index
+) -> tuple[Bools | None, str | None]:
     decision = predictions.decision
     if decision.rule == "argmax":
         predicted = np.zeros(scores.shape, dtype=bool)
-        if len(scores):
-            predicted[np.arange(len(scores)), scores.argmax(axis=1)] = True
+        predicted[np.arange(len(scores)), top] = True
         return predicted, None
     if decision.thresholds is None:
         return None, "no decision thresholds were chosen (there were no validation units to choose them on)"
@@ -105,7 +122,7 @@ def _no_probability(predictions: Predictions) -> str | None:
     return f"scores of kind {predictions.kind!r} are not probabilities"
 
 
-def _check(predictions: Predictions, benchmark: Benchmark) -> None:
+def _check(predictions: Predictions, benchmark: Benchmark, unscored: Bools) -> None:
     names = benchmark.class_ids
     if predictions.scores.shape[1] != len(names):
         raise DataError(
@@ -113,11 +130,11 @@ def _check(predictions: Predictions, benchmark: Benchmark) -> None:
             expected=str(len(names)),
             found=str(predictions.scores.shape[1]),
         )
-    _refuse(predictions, benchmark, ~np.isfinite(predictions.scores), "a finite number")
+    _refuse(predictions, benchmark, ~np.isfinite(predictions.scores) & ~unscored, "a finite number")
     if predictions.kind in PROBABILITY_KINDS:
         # A float32 softmax may leave [0, 1] by rounding; anything more is another kind of score.
         outside = (predictions.scores < -1e-6) | (predictions.scores > 1 + 1e-6)
-        _refuse(predictions, benchmark, outside, f"a probability, as kind {predictions.kind!r} says")
+        _refuse(predictions, benchmark, outside & ~unscored, f"a probability, as kind {predictions.kind!r} says")
     if benchmark.task == "single-label":
         wrong = np.flatnonzero(predictions.y_true.sum(axis=1) != 1)
         if len(wrong):

@@ -1,0 +1,85 @@
+"""Paired differences between two methods: which is better, on the same units and the same draws.
+
+In: the estimates of both. Out: `Difference`s with the percentile interval of the paired draws, far narrower than what
+the two intervals side by side suggest, because both methods see the same patients in every draw.
+
+What does not compare like with like has no value but a reason: values that one side does not have, rows that only one
+side has, averages over different classes (a method that leaves a class out, or never predicts it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vlmeval.records import Difference
+from vlmeval.records.benchmark import Level
+from vlmeval.stats.estimates import Estimate
+from vlmeval.stats.intervals import intervals, number
+
+ROUNDING = 1e-13
+OTHER_ROWS = "the two are not on the same rows"
+OTHER_CLASSES = "the two average over different classes"
+
+
+def paired(
+    ours: Sequence[Estimate], theirs: Sequence[Estimate], where: tuple[str, str, Level], *, same_rows: bool
+) -> list[Difference]:
+    """Subtract estimate by estimate, in the order of ``ours``.
+
+    Parameters
+    ----------
+    ours, theirs
+        Estimates on the same draws. What only one of them has is left out.
+    where
+        The two methods' names and the level.
+    same_rows
+        Whether both are of the same rows with the same truth; if not, no difference has a value.
+    """
+    of = {_key(e): e for e in theirs}
+    pairs = [(e, of[_key(e)]) for e in ours if _key(e) in of]
+    reasons = [_why_not(a, b, where, same_rows=same_rows) for a, b in pairs]
+    shown = [i for i, reason in enumerate(reasons) if reason is None]
+    value, low, high = (np.full(len(pairs), np.nan) for _ in range(3))
+    if shown:
+        draws = np.array([pairs[i][0].draws - pairs[i][1].draws for i in shown])
+        # Equal methods differ by nothing, not by how a mean of seeds was rounded.
+        draws[np.abs(draws) < ROUNDING] = 0.0
+        value[shown] = draws[:, 0]
+        low[shown], high[shown], _ = intervals(draws[:, 1:])
+    method, versus, level = where
+    return [
+        Difference(
+            method=method,
+            versus=versus,
+            level=level,
+            metric=a.metric,
+            averaging=a.averaging,
+            class_id=a.class_id,
+            group=a.group,
+            group_level=a.level,
+            value=number(value[i]),
+            low=number(low[i]),
+            high=number(high[i]),
+            n=a.n,
+            n_units=a.n_units,
+            reason=reasons[i],
+        )
+        for i, (a, _) in enumerate(pairs)
+    ]
+
+
+def _key(e: Estimate) -> tuple[str | None, ...]:
+    return e.metric, e.averaging, e.class_id, e.group, e.level
+
+
+def _why_not(a: Estimate, b: Estimate, where: tuple[str, str, Level], *, same_rows: bool) -> str | None:
+    for e, name in ((a, where[0]), (b, where[1])):
+        if e.reason is not None:
+            return e.reason if a.reason == b.reason else f"{name}: {e.reason}"
+    if not same_rows or (a.n, a.n_units) != (b.n, b.n_units):
+        return OTHER_ROWS
+    if a.classes is not None and b.classes is not None and not np.array_equal(a.classes, b.classes):
+        return OTHER_CLASSES
+    return None
