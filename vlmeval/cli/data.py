@@ -1,4 +1,7 @@
-"""`vlmeval data fetch|check|describe`: get a benchmark's data, check the pictures, count what is there."""
+"""`vlmeval data fetch|check|describe|convert|export`: get a benchmark's data, check and count it; vectors in files.
+
+`convert` and `export` live in `vlmeval.cli.vectors`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from vlmeval.cli import console
+from vlmeval.cli import console, vectors
 from vlmeval.cli.cache import megabytes
 from vlmeval.cli.options import Data, DataRoots, Json
 
@@ -23,6 +26,7 @@ def register(app: typer.Typer) -> None:
     group.command("fetch", epilog="Example: vlmeval data fetch scin --dry-run")(fetch)
     group.command("check", epilog="Example: vlmeval data check ham10000 --data ~/ham10000")(check)
     group.command("describe", epilog="Example: vlmeval data describe scin@notebook --data ~/scin --json")(describe)
+    vectors.add_to(group)
     app.add_typer(group, name="data")
 
 

@@ -78,6 +78,8 @@ class Embedded:
         Cache files whose checksum was wrong; they were set aside and their vectors computed anew.
     account
         Precomputed embeddings only: how rows and samples were matched.
+    missing, unused
+        Precomputed embeddings only: samples without a vector, and names of vectors without a sample.
     timings
         Seconds by stage: ``hash``, ``load model``, ``embed images``, ``embed texts`` (those that took place).
     pooled
@@ -97,6 +99,8 @@ class Embedded:
     computed_texts: int = 0
     damaged: tuple[str, ...] = ()
     account: Mapping[str, int] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
     pooled: Embeddings | None = None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from vlmeval.embed.model import CachedModel
 from vlmeval.embed.options import Embedded, Facts
-from vlmeval.encoders.protocol import ModelHandle, ScoreRule
+from vlmeval.encoders.precomputed import read_vectors
+from vlmeval.encoders.protocol import Joined, ModelHandle, ScoreRule
 from vlmeval.errors import DataError
 from vlmeval.records import Embeddings, Samples
 
@@ -30,8 +32,7 @@ def given_images(model: CachedModel, handle: ModelHandle, samples: Samples, *, w
     DataError
         Nothing matches, a vector is not finite, or the dimensions differ.
     """
-    names = [ref.path.name if ref.member is None else ref.member for ref in samples.images]
-    joined = handle.vectors().join(samples.ids.tolist(), names)
+    joined = handle.vectors().join(samples.ids.tolist(), image_names(samples))
     dim = joined.vectors.shape[1]
     rule, facts = ScoreRule(handle.card.score), dict(NO_MODEL)
     if with_texts:
@@ -51,9 +52,21 @@ def given_images(model: CachedModel, handle: ModelHandle, samples: Samples, *, w
         unreadable=dict.fromkeys(missing, "no vector in the file of given embeddings"),
         hashes={},
         score_rule=rule,
-        facts={**facts, "dim": dim, "preprocessing": "image vectors were given, not computed here"},
+        facts={**facts, "dim": dim, "preprocessing": "image vectors were given, not computed here" + joined.made},
         truncated=(),
         device=model.placement.device,
         dtype=model.placement.dtype,
         account=joined.account,
+        missing=joined.missing,
+        unused=joined.unused,
     )
+
+
+def join_file(file: Path, samples: Samples) -> Joined:
+    """Match a file of given vectors to samples; raises DataError as `given_images` does."""
+    return read_vectors(file).join(samples.ids.tolist(), image_names(samples))
+
+
+def image_names(samples: Samples) -> list[str]:
+    """Return the path of each sample's image, or its path inside its archive: what given vectors may be named by."""
+    return [ref.path.as_posix() if ref.member is None else ref.member for ref in samples.images]

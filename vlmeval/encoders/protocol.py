@@ -56,7 +56,11 @@ class Encoder(Protocol):
 
     @property
     def dim(self) -> int:
-        """Embedding dimension d."""
+        """Dimension d of the (projected) embedding, in the space shared with text."""
+
+    @property
+    def pooled_dim(self) -> int | None:
+        """Dimension p of the pooled vector, before the projection; None where the embedding is the pooled vector."""
 
     @property
     def image_size(self) -> int:
@@ -81,6 +85,12 @@ class Encoder(Protocol):
     def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
         """Embed a uint8 batch [B, S, S, 3] (any device); returns float32 [B, d] on the model's device."""
 
+    def encode_images_both(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embed a batch once; returns what ``encode_images`` does, and the pooled vectors float32 [B, p].
+
+        Only where ``pooled_dim`` is not None.
+        """
+
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed strings, by the model's text rules; returns float32 [m, d]."""
 
@@ -99,7 +109,7 @@ class Joined:
     """Given vectors matched to samples.
 
     ``vectors`` float32 [n, d], rows in the samples' order (NaN where ``found`` is False); ``account`` counts and
-    ``missing`` and ``unused`` name what did not join.
+    ``missing`` and ``unused`` name what did not join. ``made`` is what the file says of how its vectors came to be.
     """
 
     vectors: Vectors
@@ -107,6 +117,7 @@ class Joined:
     account: dict[str, int]
     missing: tuple[str, ...]
     unused: tuple[str, ...]
+    made: str = ""
 
 
 class VectorSource(Protocol):
@@ -145,6 +156,10 @@ class ModelHandle(Protocol):
     @property
     def precomputed(self) -> bool:
         """Whether image vectors are given rather than computed."""
+
+    @property
+    def has_text(self) -> bool:
+        """Whether prompts can be embedded; not so for given vectors without a text model."""
 
     def fetch(self) -> Path | None:
         """Make sure that the weights are on this machine; returns their folder or file.
