@@ -175,6 +175,22 @@ def test_a_second_run_waits_for_the_first(pictures, make_samples, cache):
     assert "wait for another run with this model" in told
 
 
+def test_half_written_shards_are_removed_and_a_manifest_being_written_is_not(filled, pictures, make_samples):
+    drawer = next(filled.root.glob("images/*/"))
+    manifest = drawer / ".manifest.json.0123.tmp"  # another run that loads the same model writes it without the lock
+    shard = drawer / f".{64 * '0'}.safetensors.0123.tmp"
+    for path in (manifest, shard):
+        path.write_bytes(b"half")
+    for path in drawer.glob("*.safetensors"):
+        path.unlink()
+    for name in ("a", "b"):
+        embed(FakeHandle(name=name), make_samples(pictures), [], filled, CPU)
+    assert manifest.exists()
+    assert not shard.exists()
+    filled.clear()
+    assert not manifest.exists()
+
+
 def test_hashes_are_those_of_the_bytes_and_are_remembered(pictures, cache):
     refs = [ImageRef(path) for path in pictures]
     expected = [hashlib.sha256(path.read_bytes()).digest() for path in pictures]

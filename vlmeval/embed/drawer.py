@@ -83,7 +83,7 @@ class Drawer:
         """Hold the drawer's lock; the operating system releases it even when this process is killed.
 
         ``waiting`` is called twice a second while another process holds it. On entry, what is on disk is read again
-        and the leavings of killed writers are removed.
+        and the shards that killed writers left half-written are removed.
 
         Raises
         ------
@@ -99,7 +99,8 @@ class Drawer:
                 if waiting is not None:
                     waiting()
         try:
-            for leaving in self.folder.glob(".*.tmp"):
+            # Of shards only: a manifest is written without the lock, perhaps just now by another run.
+            for leaving in self.folder.glob(f".*{SUFFIX}.*.tmp"):
                 leaving.unlink(missing_ok=True)
             self.refresh()
             yield
