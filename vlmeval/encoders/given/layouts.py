@@ -4,7 +4,7 @@ In: arrays by key, as `npz_objects` reads them. Out: names and vectors, and the 
 
     plain      arrays `ids` [n] and `vectors` [n, d], or the two that --ids and --vectors name
     by key     one array a picture, the key is its name (Derm Foundation's vectors of SCIN: `dataset/images/-123.png`)
-    dict       one array that holds a dict {name: vector}
+    dict       one array that holds a dict {name: vector}; --vectors says which of several
     rows       one array of objects [n, columns], a row holds a name, a vector and perhaps more (MedSigLIP's vectors
                of SCIN: path, vector, labels); of several columns of vectors the longest is taken
     two arrays the only array of texts [n] and the only array of n vectors
@@ -59,21 +59,37 @@ def find_vectors(arrays: Arrays, file: Path, ids: str | None = None, vectors: st
     DataError
         No names and vectors in it.
     """
+    dicts = {key: found for key, array in arrays.items() if (found := _as_dict(array)) is not None}
+    if ids is None and vectors in dicts:
+        return _dict(dicts[vectors], file)
     if (ids is None) != (vectors is None):
-        raise UsageError("--ids and --vectors go together", file=file)
+        raise UsageError("--ids and --vectors go together", file=file, hint="only a dict {name: vector} has both")
     if ids is not None and vectors is not None:
         return _two(_column(arrays, ids, file), _column(arrays, vectors, file), file, f"{ids} and {vectors}")
+    return _by_layout(arrays, dicts, file)
+
+
+def _by_layout(arrays: Arrays, dicts: dict[str, dict[Any, Any]], file: Path) -> Found:
     if {"ids", "vectors"} <= arrays.keys():
         return _two(arrays["ids"], arrays["vectors"], file, "plain arrays ids and vectors")
-    if len(arrays) == 1:
-        key, only = next(iter(arrays.items()))
-        if only.dtype == object and only.ndim == 0 and isinstance(only.item(), dict):
-            return _dict(only.item(), file)
-        if only.dtype == object and only.ndim == 2:
-            return _rows(only, key, file)
+    kept = [found for found in dicts.values() if len(arrays) == 1 or _holds_vectors(found)]
+    if len(kept) == 1:
+        return _dict(kept[0], file)
+    key, first = next(iter(arrays.items()), ("", np.zeros(0)))
+    if len(arrays) == 1 and first.dtype == object and first.ndim == 2:
+        return _rows(first, key, file)
     if arrays and all(as_vector(array) is not None for array in arrays.values()) and not _numbered(arrays):
         return _named(list(arrays), list(arrays.values()), file, "one array a picture, by key")
     return _by_kind(arrays, file)
+
+
+def _holds_vectors(content: dict[Any, Any]) -> bool:
+    return as_vector(next(iter(content.values()), None)) is not None
+
+
+def _as_dict(array: npt.NDArray[Any]) -> dict[Any, Any] | None:
+    content = array.item() if array.dtype == object and array.ndim == 0 else None
+    return content if isinstance(content, dict) else None
 
 
 def as_vector(value: Any, depth: int = 2) -> Floats | None:
