@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from vlmeval.errors import DataError
 from vlmeval.records import Benchmark, Predictions
+from vlmeval.records.model import ScoreKind
 from vlmeval.stats.resamples import Resamples, Strings
 
 Bools = npt.NDArray[np.bool_]
@@ -64,7 +65,7 @@ class Table:
         scores[:, unscored] = -np.inf
         top = scores.argmax(axis=1) if len(scores) else np.zeros(0, dtype=np.intp)
         predicted, no_decision = _decide(predictions, benchmark, scores, top)
-        scores[:, unscored] = _lowest(predictions, scores)
+        scores[:, unscored] = lowest_score(predictions.kind, scores)
         return cls(
             benchmark=benchmark,
             predictions=predictions,
@@ -90,9 +91,9 @@ class Table:
         return self._orders[k]
 
 
-def _lowest(predictions: Predictions, scores: Floats) -> float:
-    """Return what stands for "no score": 0 where scores are probabilities, else less than any score."""
-    if predictions.kind in PROBABILITY_KINDS:
+def lowest_score(kind: ScoreKind, scores: Floats) -> float:
+    """Return what may stand for "no score": 0 where scores are probabilities, else less than any score."""
+    if kind in PROBABILITY_KINDS:
         return 0.0
     return float(scores.min(where=np.isfinite(scores), initial=0.0)) - 1.0
 

@@ -1,8 +1,9 @@
 """Run folders: write a run whole, find it again by digest, read it back.
 
 A run lies in `<runs>/<benchmark>/<model>/<first 12 hex digits of its digest>/`: `predictions.parquet` (truth and scores
-by sample), `metrics.csv` (the metric rows, for spreadsheets), `report.html`, and `run.json`, written last: a run is
-complete if and only if that file is there. Nothing in a folder says where it lies: it may be moved or sent elsewhere.
+by sample and seed), `metrics.csv` (the metric rows, for spreadsheets), `report.html`, and `run.json`, written last: a
+run is complete if and only if that file is there. Nothing in a folder says where it lies: it may be moved or sent
+elsewhere.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from vlmeval.atomic import write_bytes, write_text
 from vlmeval.errors import DataError, MissingDataError, UsageError
-from vlmeval.records import Benchmark, Decision, MethodUsed, MetricRow, Predictions, RunRecord
+from vlmeval.records import MetricRow, Predictions, RunRecord
+from vlmeval.store import scores
 
 RECORD, PREDICTIONS, METRICS, REPORT = "run.json", "predictions.parquet", "metrics.csv", "report.html"
 FILES = (PREDICTIONS, METRICS, REPORT, RECORD)
@@ -78,7 +79,7 @@ def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions
         if finished is not None:
             return finished
         (folder / RECORD).unlink(missing_ok=True)
-        write_bytes(folder / PREDICTIONS, _predictions_parquet(record.benchmark, predictions))
+        write_bytes(folder / PREDICTIONS, scores.to_parquet(record.benchmark, predictions))
         write_text(folder / METRICS, metrics_csv(record.rows))
         write_text(folder / REPORT, report)
         write_text(folder / RECORD, record_json(record))
@@ -152,8 +153,16 @@ def _runs_below(folder: Path) -> str:
     return f"finished runs lie below it ({len(found)}), such as\n" + "\n".join(str(path) for path in found[:3])
 
 
-def read_predictions(folder: Path, record: RunRecord) -> list[Predictions]:
+def read_predictions(folder: Path, record: RunRecord, *, seeds: bool = False) -> list[Predictions]:
     """Read `predictions.parquet` back into one Predictions a method and level, in the record's order.
+
+    Parameters
+    ----------
+    folder, record
+        A run folder, or its `run.json`; and what `read_record` returned.
+    seeds
+        Whether to read the methods of several seeds too: one Predictions a seed, with that seed's thresholds. Without,
+        these methods are passed over, which is fast even where a file holds hundreds of fits.
 
     Raises
     ------
@@ -161,16 +170,13 @@ def read_predictions(folder: Path, record: RunRecord) -> list[Predictions]:
         The file is missing or damaged, or does not belong to the record.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     path = (folder.parent if folder.name == RECORD else folder) / PREDICTIONS
     try:
-        table = pq.read_table(path)
+        return scores.from_parquet(path, record.benchmark, record.methods, seeds=seeds)
+    # Before ValueError: what Arrow says of damaged files is one too.
     except (OSError, pa.ArrowException) as error:
         raise DataError("the predictions of the run cannot be read", file=path, found=str(error), hint=AGAIN) from error
-    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
-    try:
-        return [_one_method(record.benchmark, method, columns) for method in record.methods]
     except (KeyError, ValueError) as error:
         raise DataError(
             "the predictions do not belong to the run record beside them", file=path, found=str(error), hint=AGAIN
@@ -211,55 +217,3 @@ def _slug(name: str) -> str:
     """Turn a name into a folder name for any system: letters, digits, `.`, `_`, `@` and `-`; at most 80 of them."""
     slug = re.sub(r"[^A-Za-z0-9._@-]+", "-", name)[-80:].strip(".-") or "unnamed"
     return f"_{slug}" if RESERVED.match(slug) else slug
-
-
-def _predictions_parquet(benchmark: Benchmark, predictions: Sequence[Predictions]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    tables = [pa.table(_columns(benchmark, p)) for p in predictions]
-    stream = io.BytesIO()
-    metadata = {"vlmeval": json.dumps({"classes": benchmark.class_ids, "groups": [g.id for g in benchmark.groups]})}
-    pq.write_table(pa.concat_tables(tables).replace_schema_metadata(metadata), stream, compression="zstd")
-    return stream.getvalue()
-
-
-def _columns(benchmark: Benchmark, predictions: Predictions) -> dict[str, Any]:
-    n = len(predictions)
-    columns: dict[str, Any] = {
-        "method": np.repeat(predictions.method, n).astype(object),
-        "level": np.repeat(predictions.level, n).astype(object),
-        "id": predictions.ids.astype(object),
-        "unit": predictions.units.astype(object),
-    }
-    for group in benchmark.available_groups:
-        levels = np.array([level.id for level in group.levels], dtype=object)
-        columns[f"group:{group.id}"] = levels[predictions.groups[group.id]]
-    for k, class_id in enumerate(benchmark.class_ids):
-        columns[f"true:{class_id}"] = predictions.y_true[:, k]
-        columns[f"score:{class_id}"] = predictions.scores[:, k]
-    return columns
-
-
-def _one_method(benchmark: Benchmark, method: MethodUsed, columns: Mapping[str, Any]) -> Predictions:
-    rows = (columns["method"] == method.id) & (columns["level"] == method.level)
-    if not rows.any():
-        raise ValueError(f"no rows of {method.id} at {method.level} level")
-    groups = {}
-    for group in benchmark.available_groups:
-        code_of = {level.id: code for code, level in enumerate(group.levels)}
-        groups[group.id] = np.array([code_of[value] for value in columns[f"group:{group.id}"][rows]], dtype=np.int16)
-    thresholds = None if method.thresholds is None else tuple(method.thresholds[c] for c in benchmark.class_ids)
-    return Predictions(
-        method=method.id,
-        level=method.level,
-        ids=columns["id"][rows].astype(str),
-        units=columns["unit"][rows].astype(str),
-        y_true=np.stack([columns[f"true:{c}"][rows].astype(bool) for c in benchmark.class_ids], axis=1),
-        scores=np.stack([columns[f"score:{c}"][rows].astype(float) for c in benchmark.class_ids], axis=1),
-        kind=method.score_kind,
-        decision=Decision(method.decision, thresholds, method.chosen_on),
-        groups=groups,
-        scale=method.parameters.get("scale"),
-        bias=method.parameters.get("bias"),
-    )
