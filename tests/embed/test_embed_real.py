@@ -11,6 +11,7 @@ from PIL import Image
 from vlmeval.catalog import load_catalog
 from vlmeval.embed import Cache, EmbedOptions, embed
 from vlmeval.encoders.resolve import resolve
+from vlmeval.errors import UsageError
 
 # Third parties' own: nothing of ours is hidden by these.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -91,6 +92,31 @@ def test_given_vectors_take_the_pictures_place(checkpoint, tmp_path, pictures, m
     computed = embed(resolve(str(checkpoint), load_catalog()), samples, ["eczema"], cache, options)
     np.testing.assert_array_equal(with_texts.texts["eczema"], computed.texts["eczema"])
     assert computed.computed_texts == 0, "prompts are shared with the model that computes its own pictures"
+
+
+def test_pooled_vectors_equal_transformers_own(checkpoint, pictures, make_samples, cache):
+    import torch
+    from transformers import CLIPVisionModel
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    options = EmbedOptions(device="cpu", workers=0, pooled=True)
+    got = embed(resolve(str(checkpoint), load_catalog()), make_samples(pictures), [], cache, options)
+    processor = CLIPImageProcessorPil.from_pretrained(checkpoint)
+    batch = processor([Image.open(path).convert("RGB") for path in pictures], return_tensors="pt")
+    with torch.no_grad():
+        expected = CLIPVisionModel.from_pretrained(checkpoint).eval()(**batch).pooler_output.numpy()
+    assert got.pooled is not None
+    assert got.pooled.vectors.shape == (50, 32)
+    np.testing.assert_allclose(got.pooled.vectors, expected, rtol=0, atol=1e-5)
+    images, _ = reference(checkpoint, pictures[:3], ["x"])
+    np.testing.assert_allclose(got.images.vectors[:3], images, rtol=0, atol=1e-5)
+
+
+def test_the_demonstrations_model_has_no_pooled_vectors(pictures, make_samples, cache):
+    """It is a ResNet, whose attention pooling projects."""
+    options = EmbedOptions(device="cpu", workers=0, pooled=True)
+    with pytest.raises(UsageError, match="clip-demo has no pooled vectors"):
+        embed(resolve("clip-demo", load_catalog()), make_samples(pictures[:2]), [], cache, options)
 
 
 @pytest.mark.realdata
