@@ -1,14 +1,16 @@
 """`cache`: zero-shot plus the votes of similar drawn pictures, without training, in the manner of Tip-Adapter.
 
-With x_i and x of length 1, y_i the truth and w_i the weight of drawn picture i (a unit's weights add up to 1):
+With x_i and x of length 1, y_i the truth and w_i the weight of drawn picture i (a unit's weights add up to 1), P_k and
+N_k the units with and without class k, and m the mean of P_k over the classes drawn:
 
     a_i(x)  = exp(-beta (1 - x . x_i))                                   (Zhang et al. 2022, ECCV, equation 5)
-    logit_k = zero-shot logit_k + alpha sum_i w_i a_i y_ik               (single-label)
-    logit_k = zero-shot logit_k + alpha (sum_i w_i a_i y_ik - P_k / N_k sum_i w_i a_i (1 - y_ik))     (multi-label)
+    logit_k = zero-shot logit_k + alpha m / P_k sum_i w_i a_i y_ik                                      (single-label)
+    logit_k = zero-shot logit_k + alpha m (sum_i w_i a_i y_ik / P_k - sum_i w_i a_i (1 - y_ik) / N_k)    (multi-label)
 
-Single-label the softmax compares classes with each other. Multi-label there is no such comparison, so the votes of the
-units without the label are taken off, weighed to be as many as those with it (P_k and N_k units); a label that all or
-none of the drawn units have stays zero-shot's. alpha = 0 is zero-shot.
+In a balanced draw m = P_k = k and the single-label form is the paper's. In others every class keeps the same say:
+without m / P_k the most common class of a natural draw outvotes all others. Multi-label there is no other class to
+compare with, so the votes of units without the label are taken off. A class without a drawn unit gets no votes; a label
+that all or none of the drawn units have stays zero-shot's. alpha = 0 is zero-shot.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from vlmeval.methods.fewshot.defaults import CACHE_ALPHA, CACHE_ALPHAS, CACHE_BETA, CACHE_BETAS
 from vlmeval.methods.fewshot.variant import Candidate, Fitting, Job, Solved, Variant
@@ -50,13 +53,18 @@ def _one(job: Job, *, single_label: bool) -> Solved:
 def _ballots(job: Job, *, single_label: bool) -> Matrix:
     """Return what each drawn picture's affinity counts for each class, float64 [n, K']."""
     having = job.weight[:, None] * job.labels
-    if single_label:
-        return np.asarray(having)
     lacking = job.weight[:, None] * ~job.labels
     positive, negative = having.sum(axis=0), lacking.sum(axis=0)
-    both = (positive > 0) & (negative > 0)
-    ratio = np.divide(positive, negative, out=np.zeros_like(positive), where=both)
-    return np.asarray(np.where(both, having - ratio * lacking, 0.0))
+    if not positive.any():
+        return np.zeros_like(having)
+    shares = _divided(having, positive)
+    if not single_label:
+        shares = np.where((positive > 0) & (negative > 0), shares - _divided(lacking, negative), 0.0)
+    return np.asarray(positive[positive > 0].mean() * shares)
+
+
+def _divided(values: Matrix, sums: npt.NDArray[np.float64]) -> Matrix:
+    return np.asarray(np.divide(values, sums, out=np.zeros_like(values), where=sums > 0))
 
 
 def _votes(inputs: Matrix, x: Matrix, ballots: Matrix, beta: float) -> Matrix:

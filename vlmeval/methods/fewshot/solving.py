@@ -145,6 +145,10 @@ class Solver:
         if not self.variant.parameters:
             return Chosen(default, {})
         named = self.variant.named
+        if len(self.grid) == 1:
+            return Chosen(
+                self.grid[0], {**named(self.grid[0]), "chosen_on": "fixed in advance (the grid's only value)"}
+            )
         if not self.holds_out(lesson):
             fixed = "as asked for" if self.options.tune == "fixed" else "too few units to hold any out"
             return Chosen(default, {**named(default), "chosen_on": f"fixed in advance ({fixed})"})
