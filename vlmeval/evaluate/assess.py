@@ -6,13 +6,13 @@ Comes in: `Scored` of a method, Samples, cards. Goes out: Predictions of the eva
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
 from vlmeval.embed import Embedded
 from vlmeval.methods import Scored
-from vlmeval.progress import Progress, silent
 from vlmeval.records import (
     Badge,
     Benchmark,
@@ -20,14 +20,13 @@ from vlmeval.records import (
     Decision,
     Finding,
     MethodUsed,
-    MetricRow,
     ModelCard,
     Plan,
     Predictions,
     Samples,
     digest_of,
 )
-from vlmeval.stats import Resamples, choose_thresholds, summarise
+from vlmeval.stats import choose_thresholds
 
 SPLITS = ("train", "val", "test")
 
@@ -82,10 +81,10 @@ def data_used(samples: Samples, evaluated: Samples, unreadable: Mapping[str, str
         units=_count_units(samples),
         split_images={s: int((samples.split == s).sum()) for s in SPLITS},
         split_units={s: _count_units(samples.in_split(s)) for s in SPLITS},
-        class_images={c: int(n) for c, n in zip(benchmark.class_ids, evaluated.labels.sum(axis=0), strict=True)},
-        class_units={
-            c: _count_units(evaluated.take(evaluated.labels[:, k])) for k, c in enumerate(benchmark.class_ids)
-        },
+        class_images=_class_images(evaluated),
+        class_units=_class_units(evaluated),
+        split_class_images={s: _class_images(samples.in_split(s)) for s in SPLITS},
+        split_class_units={s: _class_units(samples.in_split(s)) for s in SPLITS},
         group_units={
             group.id: {
                 level.id: _count_units(evaluated.take(evaluated.groups[group.id] == code))
@@ -127,35 +126,29 @@ def missing_badge(missing: int) -> tuple[Badge, ...]:
     return (Badge(kind="partial", text=text),) if missing else ()
 
 
-def metric_rows(
-    predictions: Sequence[Predictions], plan: Plan, benchmark: Benchmark, progress: Progress = silent
-) -> list[MetricRow]:
-    """Return all metric rows: the first method at the headline level by group, the others overall and by class.
-
-    One set of resamples serves them all, so that differences between methods are paired.
-    """
-    first = [one for one in predictions if one.method == predictions[0].method]
-    detailed = next((one for one in first if one.level == benchmark.headline_level), first[0])
-    resamples = Resamples.draw(np.concatenate([one.units for one in predictions]), plan.draws, plan.seed)
-    rows: list[MetricRow] = []
-    for done, one in enumerate(predictions):
-        progress("statistics", done, len(predictions))
-        rows += summarise(one, benchmark, resamples, groups=one is detailed)
-    progress("statistics", len(predictions), len(predictions))
-    return rows
-
-
 def embedding_findings(embedded: Embedded) -> list[Finding]:
-    """Tell of prompts longer than the model's context (they lost their end) and of damaged cache files."""
-    seen = (
-        ("truncated-prompts", "prompts longer than the model's text context lost their end", embedded.truncated),
-        ("damaged-cache", "damaged cache files were set aside and computed anew", embedded.damaged),
+    """Tell of prompts longer than the model's context, damaged cache files, and given vectors that did not join."""
+    seen: tuple[tuple[str, Literal["info", "warning"], str, tuple[str, ...]], ...] = (
+        ("truncated-prompts", "warning", "prompts longer than the model's context lost their end", embedded.truncated),
+        ("damaged-cache", "warning", "damaged cache files were set aside and computed anew", embedded.damaged),
+        ("samples-without-vector", "warning", "samples have no given vector and are left out", embedded.missing),
+        ("vectors-unused", "info", "given vectors belong to no sample of this benchmark", embedded.unused),
     )
     return [
-        Finding(code=code, severity="warning", message=text, count=len(examples), examples=examples[:5])
-        for code, text, examples in seen
+        Finding(code=code, severity=severity, message=text, count=len(examples), examples=examples[:5])
+        for code, severity, text, examples in seen
         if examples
     ]
+
+
+def _class_images(samples: Samples) -> dict[str, int]:
+    counts = samples.labels.sum(axis=0)
+    return {c: int(n) for c, n in zip(samples.benchmark.class_ids, counts, strict=True)}
+
+
+def _class_units(samples: Samples) -> dict[str, int]:
+    labels = enumerate(samples.benchmark.class_ids)
+    return {c: len(np.unique(samples.units[samples.labels[:, k]])) for k, c in labels}
 
 
 def _count_units(samples: Samples) -> int:

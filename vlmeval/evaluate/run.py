@@ -8,7 +8,7 @@ same plan on the same data finds its finished run and returns at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,16 +23,21 @@ from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
 from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.environment import environment
 from vlmeval.evaluate import assess, planning
+from vlmeval.evaluate.fewshot import few_shot_step
 from vlmeval.evaluate.material import Made, Material
+from vlmeval.evaluate.numbers import Numbers, numbers_of
 from vlmeval.evaluate.outcome import Outcome, Render, Stopwatch, find, finish
 from vlmeval.evaluate.planning import Inputs
+from vlmeval.evaluate.probes import PROBES, probe_step
 from vlmeval.evaluate.zeroshot import zero_shot_step
 from vlmeval.methods.kept import Kept
 from vlmeval.progress import Progress, silent
-from vlmeval.records import Finding, MetricRow, ModelUsed, Plan, RunRecord
+from vlmeval.records import Finding, MethodUsed, ModelUsed, Plan, RunRecord
 
 STEPS: Final[dict[str, Callable[[Material], Made]]] = {
     "zero-shot": zero_shot_step,
+    **{name: probe_step(name) for name in PROBES},
+    "few-shot": few_shot_step,
 }
 """Method id -> the step that makes its predictions; the keys are those of `vlmeval.methods.METHODS`."""
 
@@ -93,10 +98,10 @@ def evaluate(
 
     made = _made(Material(inputs.plan, inputs.samples, embedded, inputs.prompts, Kept(cache.root), progress))
     watch.lap("score")
-    rows = assess.metric_rows(made.predictions, inputs.plan, inputs.benchmark, progress)
+    numbers = numbers_of(made, inputs.plan, inputs.benchmark, progress)
     watch.lap("statistics")
 
-    record = _record(inputs, embedded, made, rows, findings, watch)
+    record = _record(inputs, embedded, made, numbers, findings, watch)
     return finish(folder, record, made.predictions, render)
 
 
@@ -123,12 +128,13 @@ def _record(
     inputs: Inputs,
     embedded: Embedded,
     made: Made,
-    rows: list[MetricRow],
+    numbers: Numbers,
     findings: list[Finding],
     watch: Stopwatch,
 ) -> RunRecord:
     plan, benchmark, samples = inputs.plan, inputs.benchmark, inputs.samples
     data = assess.data_used(samples, samples.in_split(plan.split), embedded.unreadable)
+    methods = _one_headline(made.methods)
     return RunRecord(
         digest=inputs.digest,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -137,14 +143,21 @@ def _record(
         benchmark_digest=benchmark.content_digest,
         model=_model_used(inputs.handle, embedded),
         prompts=inputs.prompts,
-        methods=tuple(made.methods),
+        methods=tuple(methods),
         data=data.model_copy(update={"account": {**data.account, **embedded.account}}),
-        rows=tuple(rows),
-        findings=(*findings, *made.findings),
+        rows=tuple(numbers.rows),
+        differences=tuple(numbers.differences),
+        few_shot=numbers.few_shot,
+        findings=(*findings, *made.findings, *numbers.findings),
         badges=assess.badges(benchmark, inputs.handle.card, plan, len(embedded.unreadable)),
         timings=watch.seconds | {f"embed: {stage}": seconds for stage, seconds in embedded.timings.items()},
         environment=environment(embedded.device, embedded.dtype),
     )
+
+
+def _one_headline(methods: Sequence[MethodUsed]) -> list[MethodUsed]:
+    """Leave the mark of the headline to the first kind of method."""
+    return [m if m.kind == methods[0].kind else m.model_copy(update={"headline": False}) for m in methods]
 
 
 def _model_used(handle: ModelHandle, embedded: Embedded) -> ModelUsed:

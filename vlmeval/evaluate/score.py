@@ -19,6 +19,8 @@ from vlmeval.environment import code_version, environment
 from vlmeval.errors import UsageError
 from vlmeval.evaluate import assess, planning
 from vlmeval.evaluate.join import join
+from vlmeval.evaluate.material import Made
+from vlmeval.evaluate.numbers import numbers_of
 from vlmeval.evaluate.outcome import Outcome, Render, Stopwatch, find, finish
 from vlmeval.evaluate.own_truth import made_up_benchmark, own_samples, score_columns
 from vlmeval.evaluate.predictions_file import (
@@ -126,7 +128,7 @@ def score(
 
     predictions, methods = _predictions(inputs, scoring)
     watch.lap("score")
-    rows = assess.metric_rows(predictions, plan, inputs.samples.benchmark, progress)
+    rows = numbers_of(Made(predictions, methods), plan, inputs.samples.benchmark, progress).rows
     watch.lap("statistics")
 
     record = _record(plan, digest, inputs, methods, rows, watch)

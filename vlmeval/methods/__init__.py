@@ -1,4 +1,7 @@
-"""Methods: embeddings in, scores of every sample at image and unit level out. Today: zero-shot (zeroshot.py)."""
+"""Methods: embeddings in, scores of samples at image and unit level out.
+
+zeroshot.py trains nothing; probes/ are fitted on all training rows; fewshot/ on a few units a class.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,13 @@ from vlmeval.errors import UnknownNameError, UsageError
 from vlmeval.methods.scored import Scored, Units
 from vlmeval.methods.zeroshot import Rule, prompt_arrays, zero_shot
 
-METHODS = {"zero-shot": "cosine of picture and prompts by the model's own score rule; nothing is trained"}
+METHODS = {
+    "zero-shot": "cosine of picture and prompts by the model's own score rule; nothing is trained",
+    "linear-probe": "logistic regression on frozen vectors; C chosen on validation units, every fit certified",
+    "mlp-probe": "the MedSigLIP notebook's small net on frozen vectors, several seeds",
+    "knn": "vote of the nearest training pictures by cosine; k chosen on validation units",
+    "few-shot": "curves over shots and seeds: text-anchored and logistic probes, cache, nearest class mean",
+}
 """Method id -> what it does, for ``vlmeval list methods``."""
 
 __all__ = ["METHODS", "Rule", "Scored", "Units", "check_methods", "prompt_arrays", "zero_shot"]

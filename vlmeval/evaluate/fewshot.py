@@ -1,0 +1,97 @@
+"""The few-shot part of a run: every point of every curve, decided inside the shots.
+
+Comes in: `Material`. Goes out: `Made`: one method a point (variant, regime, shots) with one Predictions a seed, and
+what was drawn. The zero-shot classifier that text-anchored methods start from is that of the headline prompt set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from vlmeval.evaluate import assess
+from vlmeval.evaluate.material import Made, Material
+from vlmeval.evaluate.probes import ask_of, seed_used
+from vlmeval.evaluate.zeroshot import zero_shot_rule
+from vlmeval.methods import prompt_arrays
+from vlmeval.methods.fewshot import Anchor, Point, SeedPoint, few_shot
+from vlmeval.methods.zeroshot import unit_length
+from vlmeval.records import Benchmark, Decision, MethodUsed, Predictions
+from vlmeval.stats import choose_thresholds
+
+TITLES: Final = {
+    "text-anchored": "Text-anchored probe",
+    "logistic": "Logistic probe",
+    "cache": "Training-free cache",
+    "nearest-mean": "Nearest class mean",
+}
+
+
+def few_shot_step(material: Material) -> Made:
+    """Carry out the few-shot sweep of the plan."""
+    result = few_shot(material.samples, material.images, anchor_of(material), ask_of(material), material.plan.few_shot)
+    made = Made(findings=list(result.findings), few_shot=result.used)
+    for point in result.points:
+        predictions = [_predictions(point, seed, material.samples.benchmark) for seed in point.seeds]
+        made.predictions += predictions
+        made.methods.append(_described(point, predictions, material.samples.benchmark))
+    return made
+
+
+def anchor_of(material: Material) -> Anchor | None:
+    """Return the zero-shot classifier of the headline prompt set; None without a text model.
+
+    A class is the mean of its prompts' unit-length vectors, whatever the prompt set's own aggregation: only a mean
+    embedding is one vector, as a probe's weights are.
+    """
+    if not material.prompts:
+        return None
+    rule = zero_shot_rule(material.plan, material.embedded)
+    classes = prompt_arrays(material.prompts[0].prompts, material.embedded.texts)
+    text = unit_length(np.stack([unit_length(prompts).mean(axis=0) for prompts in classes]))
+    return Anchor(text=text, kind=rule.kind, scale=rule.scale, bias=rule.bias)
+
+
+def curve_of(point: Point) -> str:
+    """Return the id that all points of one curve share."""
+    return f"few-shot:{point.variant}:{point.regime}"
+
+
+def _predictions(point: Point, seed: SeedPoint, benchmark: Benchmark) -> Predictions:
+    decision = _decision(seed, benchmark)
+    one = seed.scored.predictions(f"{curve_of(point)}@{point.shots}", decision)
+    return replace(one, seed=seed.seed, unscored=seed.unscored)
+
+
+def _decision(seed: SeedPoint, benchmark: Benchmark) -> Decision:
+    """Decide by the highest score, or by thresholds from inside the shots; fixed in advance where one shot has none."""
+    if benchmark.task == "single-label":
+        return Decision("argmax")
+    if seed.out_of_fold is None:
+        threshold = assess.fixed_threshold(seed.scored, len(benchmark.classes))
+        return Decision("threshold", (threshold,) * len(benchmark.classes), f"fixed in advance at {threshold:g}")
+    labels, scores = seed.out_of_fold
+    chosen = choose_thresholds(labels, scores)
+    return Decision("threshold", tuple(float(t) for t in chosen), f"inside the shots, out of fold ({len(labels)})")
+
+
+def _described(point: Point, predictions: list[Predictions], benchmark: Benchmark) -> MethodUsed:
+    shots = "all" if point.shots == "all" else f"{point.shots} {'shot' if point.shots == 1 else 'shots'}"
+    regime = "" if point.regime == "balanced" else f", {point.regime} draws"
+    return assess.method_used(
+        predictions[0],
+        benchmark,
+        kind="few-shot",
+        title=f"{TITLES[point.variant]}, {shots}{regime}",
+        curve=curve_of(point),
+        shots=point.shots,
+        thresholds=None,
+        parameters={"variant": point.variant, "regime": point.regime, **point.parameters},
+        seeds=tuple(
+            seed_used(one, benchmark.class_ids, **seed.parameters)
+            for one, seed in zip(predictions, point.seeds, strict=True)
+        ),
+        certificate=point.certificate,
+    )
