@@ -13,6 +13,7 @@
   const points = (pairs) => pairs.map(([x, y], i) => ({ x, y, i }));
   const specOf = (chart) => {
     if (!chart.family) return chart.spec;
+    if (chart.datasets) return { ...families[chart.family], datasets: chart.datasets };
     const level = chart.chance;
     const chance = level === undefined ? [[0, 0], [1, 1]] : [[0, level], [1, level]];
     return { ...families[chart.family], datasets: { points: points(chart.points), chance: points(chance) } };

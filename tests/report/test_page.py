@@ -103,7 +103,7 @@ def test_no_name_from_data_becomes_an_expression_or_a_field(pages: dict[str, str
         if isinstance(value, dict):
             for key, inner in value.items():
                 assert not any(n in key for n in names), key
-                walk(inner, inside_data or key in ("values", "params"))
+                walk(inner, inside_data or key in ("values", "params", "datasets"))
         elif isinstance(value, list):
             for inner in value:
                 walk(inner, inside_data)

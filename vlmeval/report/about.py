@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable
-
-from vlmeval.records import MethodUsed, Plan, RunRecord
-from vlmeval.records.run import MADE_UP
+from vlmeval.records import DataUsed, MethodUsed, RunRecord
+from vlmeval.report.command import command
 from vlmeval.report.lookup import Rows, View
 from vlmeval.report.names import metric_view
 
@@ -33,6 +30,7 @@ def data_view(record: RunRecord) -> View:
     b, d = record.benchmark, record.data
     known = ("train", "val", "test")
     splits = [s for s in known if s in d.split_images] + sorted(s for s in d.split_images if s not in known)
+    names = {c.id: c.name for c in b.classes}
     return {
         "title": b.title,
         "id": b.id,
@@ -47,6 +45,7 @@ def data_view(record: RunRecord) -> View:
         "classes": [
             {"name": c.name, "images": d.class_images.get(c.id), "units": d.class_units.get(c.id)} for c in b.classes
         ],
+        "rates": rates_view(d, splits, names),
         "groups": [
             {
                 "name": g.name,
@@ -63,6 +62,33 @@ def data_view(record: RunRecord) -> View:
     }
 
 
+def rates_view(data: DataUsed, splits: list[str], names: dict[str, str]) -> View | None:
+    """Return how often each class occurs in each split, of images and of units; None for records without it."""
+    known = [s for s in splits if s in data.split_class_images]
+    if not known:
+        return None
+    return {
+        "splits": known,
+        "rows": [
+            {
+                "name": name,
+                "cells": [
+                    {
+                        "images": _share(data.split_class_images[s].get(class_id, 0), data.split_images.get(s)),
+                        "units": _share(data.split_class_units.get(s, {}).get(class_id, 0), data.split_units.get(s)),
+                    }
+                    for s in known
+                ],
+            }
+            for class_id, name in names.items()
+        ],
+    }
+
+
+def _share(count: int, of: int | None) -> View:
+    return {"count": count, "share": count / of if of else None}
+
+
 def audit_view(record: RunRecord) -> list[View]:
     """Return the audit's findings, the gravest first."""
     grave = {"violation": 0, "warning": 1, "info": 2}
@@ -74,6 +100,9 @@ def method_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
     model = record.model
     return {
         "model": None if model is None else model.model_dump(mode="json", exclude={"key"}),
+        "kind": headline.kind,
+        "trained": headline.kind not in ("zero-shot", "scored"),
+        "seeds": len(headline.seeds),
         "score_kind": headline.score_kind,
         "decision": headline.decision,
         "chosen_on": decided(headline.chosen_on),
@@ -114,37 +143,3 @@ def environment_view(record: RunRecord) -> View:
         "timings": [{"stage": s, "seconds": t} for s, t in record.timings.items()],
         "command": command(record),
     }
-
-
-def command(record: RunRecord) -> str:
-    """Return the command line that repeats this run; only what differs from the defaults is spelled out."""
-    plan = record.plan
-    if record.model is None:
-        return _score_command(record)
-    words = ["vlmeval", "run", "--model", plan.model, "--bench", plan.benchmark]
-    if plan.methods != Plan(benchmark="", model="").methods:
-        words += ["--method", ",".join(plan.methods)]
-    for prompts in plan.prompts:
-        words += ["--prompts", prompts]
-    names = ("aggregation", "score", "pooling", "split", "draws", "seed", "dtype", "limit", "max_missing")
-    return shlex.join([*words, *_changed(plan, names)])
-
-
-def _changed(plan: Plan, names: Iterable[str]) -> list[str]:
-    """Return the options that say what of a plan is not at its default."""
-    defaults = Plan(benchmark="", model="")
-    changed = [name for name in names if getattr(plan, name) != getattr(defaults, name)]
-    return [word for name in changed for word in ("--" + name.replace("_", "-"), str(getattr(plan, name)))]
-
-
-def _score_command(record: RunRecord) -> str:
-    """Return the command line that scores the same predictions file again."""
-    method, plan = record.methods[0], record.plan
-    words = ["vlmeval", "score", str(method.parameters.get("file", "PREDICTIONS")), "--kind", method.score_kind]
-    if plan.benchmark != MADE_UP:
-        words += ["--bench", plan.benchmark, *_changed(plan, ("split",))]
-    for option, value in method.parameters.get("options", {}).items():
-        words += [word for one in ([value] if isinstance(value, str) else value) for word in (option, one)]
-    if method.chosen_on == "given" and method.thresholds:
-        words += ["--threshold", f"{next(iter(method.thresholds.values())):g}"]
-    return shlex.join([*words, "--name", plan.model, *_changed(plan, ("draws", "seed", "max_missing"))])

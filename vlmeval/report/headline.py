@@ -8,7 +8,7 @@ from vlmeval.records import MethodUsed, RunRecord
 from vlmeval.records.run import MADE_UP
 from vlmeval.report.lookup import Rows, View, cell, counted
 from vlmeval.report.names import AVERAGING_NAMES, metric_view, references
-from vlmeval.report.strata import comparable, extremes
+from vlmeval.report.strata import extremes, leading_metric
 
 BADGE_NAMES: Final = {
     "leakage": "Leakage",
@@ -20,6 +20,13 @@ NO_CARD: Final = (
     "the file was scored without a benchmark card, which would say what is a skin tone; columns that were named with "
     "--group are other groups"
 )
+HOW: Final = {
+    "zero-shot": "given only written descriptions and no training on these pictures",
+    "linear-probe": "with a linear probe fitted to its vectors of training pictures",
+    "mlp-probe": "with a small neural net trained on its vectors of training pictures",
+    "knn": "by the training pictures that lie nearest to each",
+    "few-shot": "with a few labelled examples of each condition",
+}
 SYNTHETIC_BANNER: Final = "Synthetic data and model: not a clinical result"
 SYNTHETIC_DATA: Final = "Synthetic data: not a clinical result"
 SYNTHETIC_MODEL: Final = "Synthetic model: not a clinical result"
@@ -107,6 +114,7 @@ def _lead(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
         "model": record.model.title if record.model else "Predictions from a file",
         "scored": record.model is None,
         "method": headline.kind,
+        "how": HOW.get(headline.kind, f"({headline.kind})"),
         "benchmark": record.benchmark.title,
         "task": record.benchmark.task,
         "classes": len(record.benchmark.classes),
@@ -131,20 +139,17 @@ def _tone(tones: list[View], record: RunRecord) -> View:
 
 def _tone_source(tone: View) -> View:
     source: View = {"id": tone["id"], "name": tone["name"], "metric": None, "worst": None, "best": None, "gap": None}
-    # Case mix differs between levels: over the classes that every level has is the fairer comparison, and where the
-    # levels cover different classes it is the only one.
-    for metric in sorted(tone["metrics"], key=lambda m: 2 * m["narrow"] - m["standardised"]):
-        pair = extremes(metric)
-        if pair is None or not comparable(metric):
-            continue
-        gap = next((g["cell"] for g in metric["gaps"] if g["id"] == "last-first"), None)
-        source |= {"metric": metric["metric"], "standardised": metric["standardised"], "averaged": metric["averaged"]}
-        source |= {"worst": pair[0], "best": pair[1]}
-        answered = [lv["name"] for lv in metric["levels"] if not lv["missing"] and not lv["other"]]
-        silent = [lv["name"] for lv in metric["levels"] if not lv["missing"] and _without_value(lv["cell"])]
-        source |= {"gap": gap, "excludes_zero": _excludes_zero(gap), "first": answered[0], "last": answered[-1]}
-        source["silent"] = silent
-        break
+    metric = leading_metric(tone)
+    pair = None if metric is None else extremes(metric)
+    if metric is None or pair is None:
+        return source
+    gap = next((g["cell"] for g in metric["gaps"] if g["id"] == "last-first"), None)
+    source |= {"metric": metric["metric"], "standardised": metric["standardised"], "averaged": metric["averaged"]}
+    source |= {"worst": pair[0], "best": pair[1]}
+    answered = [lv["name"] for lv in metric["levels"] if not lv["missing"] and not lv["other"]]
+    silent = [lv["name"] for lv in metric["levels"] if not lv["missing"] and _without_value(lv["cell"])]
+    source |= {"gap": gap, "excludes_zero": _excludes_zero(gap), "first": answered[0], "last": answered[-1]}
+    source["silent"] = silent
     return source
 
 

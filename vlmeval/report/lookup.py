@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from vlmeval.records import MethodUsed, MetricRow, RunRecord
+from vlmeval.records import Difference, MethodUsed, MetricRow, RunRecord
 
 View = dict[str, Any]
 """Plain, JSON-able data: the one view schema is nested dicts of this kind."""
 
 AVERAGES: Final = ("overall", "macro", "weighted")
 Key = tuple[str, str, str, str, str | None, str | None, str | None]
+FEW_SHOT: Final = "few-shot"
 
 
 class Rows:
@@ -62,6 +63,33 @@ class Rows:
         return list(dict.fromkeys(key[2] for key in self._all))
 
 
+class Differences:
+    """The paired differences of a run by what they are about."""
+
+    def __init__(self, differences: Iterable[Difference]) -> None:
+        self._all = {(d.method, d.versus, *_about(d)): d for d in differences}
+
+    def of(self, row: MetricRow | None, versus: MethodUsed | None) -> View | None:
+        """Return how far a row's number lies from the other method's, or None where that was not computed."""
+        found = None if row is None or versus is None else self._all.get((row.method, versus.id, *_about(row)))
+        if found is None:
+            return None
+        low, high = found.low, found.high
+        return {
+            "value": found.value,
+            "low": low,
+            "high": high,
+            "n": found.n,
+            "n_units": found.n_units,
+            "reason": found.reason,
+            "excludes_zero": low is not None and high is not None and not low <= 0 <= high,
+        }
+
+
+def _about(row: MetricRow | Difference) -> tuple[str | None, ...]:
+    return (row.level, row.metric, row.averaging, row.class_id, row.group, row.group_level)
+
+
 def cell(row: MetricRow | None) -> View | None:
     """Return a row as a cell: its value, interval, counts and, where there is no value, the reason."""
     if row is None:
@@ -76,13 +104,31 @@ def cell(row: MetricRow | None) -> View | None:
         "greyed": row.greyed,
         "n_classes": row.n_classes,
         "reason": row.reason,
+        "seeds": row.seeds,
+        "seed_sd": row.seed_sd,
     }
 
 
 def headline_method(record: RunRecord) -> MethodUsed:
     """Return the method the page leads with: the headline one at the card's headline level, else the nearest to it."""
-    methods = [m for m in record.methods if m.headline] or list(record.methods)
+    methods = [m for m in record.methods if m.headline] or whole_methods(record) or list(record.methods)
     return at_level(methods, record.benchmark.headline_level) or methods[0]
+
+
+def whole_methods(record: RunRecord) -> list[MethodUsed]:
+    """Return the methods that are no points of few-shot curves; those have a section of their own."""
+    return [m for m in record.methods if m.kind != FEW_SHOT]
+
+
+def zero_shot_method(record: RunRecord, level: str) -> MethodUsed | None:
+    """Return the zero-shot method that others are measured against: that of the headline prompt set."""
+    methods = [m for m in record.methods if m.kind == "zero-shot" and m.level == level]
+    named = {d.versus for d in record.differences}
+    chosen = (record.benchmark.prompts.default, *record.plan.prompts[:1])
+    return next(
+        (m for m in methods if m.id in named or m.headline),
+        next((m for m in methods if m.prompts in chosen), methods[0] if methods else None),
+    )
 
 
 def at_level(methods: Iterable[MethodUsed], level: str) -> MethodUsed | None:

@@ -24,11 +24,19 @@ LICENCES: Final = ("LICENSE.vega", "LICENSE.vega-lite", "LICENSE.vega-interprete
 
 def render(view: dict[str, Any]) -> str:
     """Return the report of a view (see ``build_view``) as a self-contained HTML page."""
+    return _page("report.html.j2", view, charts.build_charts(view), charts.families(view))
+
+
+def render_side_by_side(view: dict[str, Any]) -> str:
+    """Return runs side by side (see ``build_side_by_side``) as a self-contained HTML page."""
+    return _page("side_by_side.html.j2", view, charts.side_by_side_charts(view), {})
+
+
+def _page(template: str, view: dict[str, Any], specs: dict[str, Any], families: dict[str, Any]) -> str:
     folder = data_folder("reports")
-    specs = charts.build_charts(view)
-    payload = {"config": charts.CONFIG, "families": charts.families(), "charts": specs}
+    payload = {"config": charts.CONFIG, "families": families, "charts": specs}
     scripts = [_source(folder / "vendor" / name) for name in RUNTIME] + [_source(folder / "report.js")]
-    page = _environment(folder).get_template("report.html.j2")
+    page = _environment(folder).get_template(template)
     made: str = page.render(
         view=view,
         charts=specs,
@@ -91,6 +99,7 @@ def _environment(folder: Path) -> Any:
         "slug": text.slug,
         "sentence": text.sentence,
         "lower_first": text.lower_first,
+        "capitalize_first": text.capitalize_first,
     }
     environment.tests["link"] = text.is_link
     return environment

@@ -109,6 +109,16 @@ def comparable(metric: View) -> bool:
     return any(gap["cell"]["value"] is not None for gap in metric["gaps"])
 
 
+def leading_metric(group: View) -> View | None:
+    """Return the metric that a group's levels are compared by, or None where no metric allows it.
+
+    Case mix differs between levels: over the classes that every level has is the fairer comparison, and where the
+    levels cover different classes it is the only one.
+    """
+    ordered = sorted(group["metrics"], key=lambda m: 2 * m["narrow"] - m["standardised"])
+    return next((m for m in ordered if extremes(m) is not None and comparable(m)), None)
+
+
 def _cases(metric: View) -> int:
     """Return the number of rows in answered levels."""
     return sum(lv["cell"]["n"] for lv in metric["levels"] if lv["cell"] and not lv["missing"])

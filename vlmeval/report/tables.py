@@ -1,8 +1,7 @@
-"""The tables over all samples: overall metrics, prompt sets side by side, one row a class."""
+"""The tables of one method over all samples: overall metrics, one row a class, thresholds."""
 
 from __future__ import annotations
 
-import statistics
 from typing import Any, Final
 
 from vlmeval.records import MethodUsed, MetricRow, RunRecord
@@ -32,31 +31,6 @@ def overall_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
     return {"levels": [m.level for m in methods], "rows": lines}
 
 
-def comparison_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
-    """Return every method at the headline's level with the headline metrics, and their spread.
-
-    In a zero-shot run the methods are the prompt sets; the headline set was named by the card beforehand.
-    """
-    titles = {p.id: p.title for p in record.prompts}
-    methods = [m for m in record.methods if m.level == headline.level]
-    metrics = [m for m in record.benchmark.headline_metrics if rows.average(headline, m) is not None]
-    lines: list[View] = [
-        {
-            "id": m.id,
-            "name": titles.get(m.prompts or "", m.title),
-            "prompts": m.prompts,
-            "headline": m.id == headline.id,
-            "cells": [cell(rows.average(m, metric)) for metric in metrics],
-        }
-        for m in methods
-    ]
-    shown = [
-        metric_view(m, record.benchmark.task) | {"chance": leading_chance(record, rows, headline, m)} for m in metrics
-    ]
-    spread = [_spread(metric, [line["cells"][i] for line in lines]) for i, metric in enumerate(shown)]
-    return {"metrics": shown, "rows": lines, "spread": spread}
-
-
 def leading_chance(record: RunRecord, rows: Rows, method: MethodUsed, metric: str) -> float | None:
     """Return what guessing reaches on a metric's leading average, for the line in a chart."""
     row = rows.average(method, metric)
@@ -64,14 +38,6 @@ def leading_chance(record: RunRecord, rows: Rows, method: MethodUsed, metric: st
         return None
     found = references(rows, method, metric, row.averaging, record.benchmark.task)
     return float(found[0]["value"]) if found else None
-
-
-def _spread(metric: View, cells: list[View | None]) -> View:
-    values = [c["value"] for c in cells if c is not None and c["value"] is not None]
-    if len(values) < 2:
-        return {"best": None, "median": None, "worst": None}
-    ordered = sorted(values, reverse=metric["direction"] != "lower")
-    return {"best": ordered[0], "median": statistics.median(values), "worst": ordered[-1]}
 
 
 def classes_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
@@ -108,11 +74,12 @@ def thresholds_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View
     if headline.decision != "threshold":
         return None
     metrics = [m for m in ("sensitivity", "specificity", "precision") if m in rows.class_metrics(headline)]
+    thresholds = headline.thresholds or next((s.thresholds for s in headline.seeds if s.thresholds), {})
     lines: list[dict[str, Any]] = [
         {
             "id": spec.id,
             "name": spec.name,
-            "threshold": (headline.thresholds or {}).get(spec.id),
+            "threshold": thresholds.get(spec.id),
             "cells": [cell(rows.of_class(headline, m, spec.id)) for m in metrics],
         }
         for spec in record.benchmark.classes

@@ -78,6 +78,11 @@ def lower_first(name: str) -> str:
     return name if name[1:2].isupper() or name[1:2].isdigit() else name[:1].lower() + name[1:]
 
 
+def capitalize_first(words: str) -> str:
+    """Return words with a capital letter at their start; the rest stays (``C`` and ``AUROC`` do)."""
+    return words[:1].upper() + words[1:] if len(words) > 1 else words
+
+
 def sentence(words: str) -> str:
     """Return words with exactly one full stop."""
     return words.rstrip(". ") + "."

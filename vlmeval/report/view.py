@@ -1,9 +1,9 @@
 """The one view schema: a run as a plain dict that feeds the HTML page and the JSON output alike.
 
 In: a RunRecord and the Predictions kept beside it. Out: nested dicts, lists, strings and numbers, nothing else; the
-same record gives the same dict. Keys and their makers: `headline` headline.py; `overall`, `comparison`, `classes`,
-`thresholds` tables.py; `tones`, `groups` strata.py; `confusion`, `curves`, `reliability` curves.py; `prompts`, `data`,
-`audit`, `method`, `environment` about.py.
+same record gives the same dict. Keys and their makers: `headline` headline.py; `overall`, `classes`, `thresholds`
+tables.py; `comparison`, `for_whom`, `alerts` methods.py; `fitted` fitted.py; `few_shot` fewshot.py; `tones`, `groups`
+strata.py; `confusion`, `curves`, `reliability` curves.py; `prompts`, `data`, `audit`, `about`, `environment` about.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from vlmeval.records import Predictions, RunRecord
-from vlmeval.report import about, curves, headline, strata, tables
+from vlmeval.report import about, curves, fewshot, fitted, headline, methods, strata, tables
 from vlmeval.report.lookup import Rows, headline_method
 
 VIEW_SCHEMA: Final = 1
@@ -53,7 +53,13 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
         "method": leading.title,
         "headline": headline.headline_view(record, rows, leading, tones, classes),
         "overall": tables.overall_view(record, rows, leading),
-        "comparison": tables.comparison_view(record, rows, leading),
+        "alerts": methods.alerts_view(record),
+        "comparison": methods.comparison_view(record, rows, leading),
+        "for_whom": methods.for_whom_view(record, rows, leading, tones),
+        "few_shot": fewshot.few_shot_view(record, rows, tones),
+        "fitted": fitted.fitted_view(record, leading.level),
+        "shown_seed": found.seed if found is not None and len(leading.seeds) > 1 else None,
+        "seeds": len(leading.seeds),
         "classes": classes,
         "tones": tones,
         "groups": groups,

@@ -2,13 +2,15 @@
 
 Specifications carry no colours but CSS variables (``var(--accent)``): the page's theme, its toggle and print reach into
 the charts without drawing them again. Names that come from data are data, never field names or expressions. Curves
-share one specification per family and bring only their points. base.py is the theme; forest.py, squares.py the forms.
+share one specification per family and bring only their points. base.py is the theme; forest.py, squares.py, shots.py
+and fitting.py are the forms.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from vlmeval.report.charts import fitting, shots
 from vlmeval.report.charts.base import CONFIG, Spec, without_shared_end
 from vlmeval.report.charts.forest import ROW_HEIGHT, Item, forest
 from vlmeval.report.charts.squares import (
@@ -22,8 +24,9 @@ from vlmeval.report.charts.squares import (
     reliability,
 )
 from vlmeval.report.lookup import View
+from vlmeval.report.text import lower_first
 
-__all__ = ["CONFIG", "build_charts", "families"]
+__all__ = ["CONFIG", "build_charts", "families", "side_by_side_charts"]
 CONFUSION_LIMIT: Final = 30
 
 
@@ -31,6 +34,10 @@ def build_charts(view: View) -> dict[str, Spec]:
     """Return the page's charts by id (what ``data-chart`` names), each with the height to keep free for it."""
     charts: dict[str, Spec] = {}
     _comparison(view, charts)
+    _for_whom(view, charts)
+    _fitted(view, charts)
+    for name, found, zero in _shot_sets(view["few_shot"]):
+        _panels(name, found, charts, zero=zero)
     _classes(view, charts)
     for group in [*view["tones"], *view["groups"]]:
         _group(group, charts)
@@ -44,9 +51,57 @@ def build_charts(view: View) -> dict[str, Spec]:
     return charts
 
 
-def families() -> dict[str, Spec]:
-    """Return the specifications that many charts share; each chart brings its points as [x, y] pairs."""
-    return {"roc": curve("roc"), "pr": curve("pr")}
+def families(view: View) -> dict[str, Spec]:
+    """Return the specifications that many charts share; each chart brings its points or its datasets."""
+    made = {"roc": curve("roc"), "pr": curve("pr")}
+    for name, found, zero in _shot_sets(view["few_shot"]):
+        panels = [panel for regime in found["regimes"] for panel in regime["panels"]]
+        positions, title = view["few_shot"]["positions"], found["metric"]["short"]
+        made[name] = shots.family(positions, panels, title, small=_is_small(name), zero=zero)
+    return made
+
+
+def _shot_sets(few_shot: View | None) -> list[tuple[str, View, bool]]:
+    """Return the sets of few-shot panels by the name that their charts begin with, and whether they show gaps."""
+    if few_shot is None:
+        return []
+    sets = [(f"shots-metric-{i}", found, False) for i, found in enumerate(few_shot["metrics"])]
+    if few_shot["classes"]:
+        sets.append(("shots-class", few_shot["classes"], False))
+    for i, tone in enumerate(few_shot["tones"]):
+        sets.append((f"shots-tone-{i}", tone, False))
+        if tone["gap"]:
+            sets.append((f"shots-gap-{i}", tone["gap"], True))
+    return sets
+
+
+def _is_small(name: str) -> bool:
+    return name.startswith(("shots-class", "shots-tone"))
+
+
+def _panels(name: str, found: View, charts: dict[str, Spec], *, zero: bool) -> None:
+    height = shots.SMALL if _is_small(name) else shots.LARGE
+    for regime in found["regimes"]:
+        for i, panel in enumerate(regime["panels"]):
+            if panel["reason"] is None:
+                rows = shots.datasets(panel, zero=zero)
+                charts[f"{name}-{regime['id']}-{i}"] = {"family": name, "height": height, "datasets": rows}
+
+
+def _for_whom(view: View, charts: dict[str, Spec]) -> None:
+    for i, source in enumerate(view["for_whom"]):
+        if any(line["gap"] is not None and line["gap"]["value"] is not None for line in source["rows"]):
+            items = [Item(line["name"], line["gap"], not line["headline"]) for line in source["rows"]]
+            charts[f"gap-{i}"] = _forest(items, f"Gap in {lower_first(source['metric']['short'])}", 0.0)
+
+
+def _fitted(view: View, charts: dict[str, Spec]) -> None:
+    for i, method in enumerate(view["fitted"]):
+        found = method["choice"]
+        if found and sum(r["score"] is not None for r in found["rows"]) > 1:
+            charts[f"choice-{i}"] = {"height": fitting.CHOICE_HEIGHT, "spec": fitting.choice(found)}
+        if method["training"]:
+            charts[f"loss-{i}"] = {"height": fitting.LOSS_HEIGHT, "spec": fitting.loss(method["training"])}
 
 
 def _comparison(view: View, charts: dict[str, Spec]) -> None:
@@ -93,6 +148,20 @@ def _group(group: View, charts: dict[str, Spec]) -> None:
 
 def _forest(items: list[Item], title: str, chance: float | None = None, reference: float | None = None) -> Spec:
     return {"height": ROW_HEIGHT * len(items) + 44, "spec": forest(items, title, chance, reference)}
+
+
+def side_by_side_charts(view: View) -> dict[str, Spec]:
+    """Return one forest plot a metric, one line a method and run, for runs side by side."""
+    charts: dict[str, Spec] = {}
+    for i, metric in enumerate(view["metrics"][:2]):
+        items = [
+            Item(f"{line['name']}: {run['label']}", line["cells"][r][i], run["loud"])
+            for line in view["rows"]
+            for r, run in enumerate(view["runs"])
+            if line["cells"][r][i] is not None
+        ]
+        charts[f"side-{i}"] = _forest(items, metric["short"])
+    return charts
 
 
 def _curves(view: View, charts: dict[str, Spec]) -> None:

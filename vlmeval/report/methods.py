@@ -1,0 +1,131 @@
+"""Methods side by side: headline metrics of each, each by skin tone, and the findings that no reader may miss.
+
+Points of few-shot curves are not here; they are in fewshot.py.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import Final
+
+from vlmeval.records import MethodUsed, RunRecord
+from vlmeval.report.lookup import Differences, Rows, View, cell, whole_methods, zero_shot_method
+from vlmeval.report.names import metric_view
+from vlmeval.report.strata import leading_metric
+from vlmeval.report.tables import leading_chance
+
+GAP: Final = "last-first"
+LOUD: Final = ("broken-probe",)
+
+
+def comparison_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
+    """Return every method at the headline's level with the headline metrics.
+
+    Where zero-shot is the only kind, the methods are the prompt sets; the headline set was named by the card
+    beforehand. ``spread`` is over the prompt sets.
+    """
+    methods = [m for m in whole_methods(record) if m.level == headline.level]
+    mixed = len({m.kind for m in methods}) > 1
+    metrics = [m for m in record.benchmark.headline_metrics if any(rows.average(one, m) for one in methods)]
+    lines = [_line(record, rows, headline, m, metrics, mixed=mixed) for m in methods]
+    shown = [
+        metric_view(m, record.benchmark.task) | {"chance": leading_chance(record, rows, headline, m)} for m in metrics
+    ]
+    prompt_sets = [line for line in lines if line["prompts"] is not None]
+    spread = [_spread(metric, [line["cells"][i] for line in prompt_sets]) for i, metric in enumerate(shown)]
+    return {
+        "mixed": mixed,
+        "metrics": shown,
+        "rows": lines,
+        "prompt_sets": len(prompt_sets),
+        "spread": spread,
+        "versus": any(d is not None for line in lines for d in line["versus"]),
+    }
+
+
+def _line(
+    record: RunRecord, rows: Rows, headline: MethodUsed, method: MethodUsed, metrics: list[str], *, mixed: bool
+) -> View:
+    differences, zero_shot = Differences(record.differences), zero_shot_method(record, method.level)
+    found = [rows.average(method, metric) for metric in metrics]
+    return {
+        "id": method.id,
+        "kind": method.kind,
+        "name": method_name(record, method, mixed=mixed),
+        "prompts": method.prompts,
+        "headline": method.id == headline.id,
+        "seeds": len(method.seeds) or None,
+        "cells": [cell(row) for row in found],
+        "versus": [differences.of(row, zero_shot) for row in found],
+    }
+
+
+def method_name(record: RunRecord, method: MethodUsed, *, mixed: bool) -> str:
+    """Return what a reader calls a method: its prompt set where only prompt sets differ."""
+    titles = {p.id: p.title for p in record.prompts}
+    if method.prompts not in titles:
+        return method.title
+    return f"Zero-shot: {titles[method.prompts]}" if mixed else titles[method.prompts]
+
+
+def _spread(metric: View, cells: list[View | None]) -> View:
+    values = [c["value"] for c in cells if c is not None and c["value"] is not None]
+    if len(values) < 2:
+        return {"best": None, "median": None, "worst": None}
+    ordered = sorted(values, reverse=metric["direction"] != "lower")
+    return {"best": ordered[0], "median": statistics.median(values), "worst": ordered[-1]}
+
+
+def for_whom_view(record: RunRecord, rows: Rows, headline: MethodUsed, tones: list[View]) -> list[View]:
+    """Return each skin-tone source with one row a method: a metric by level, and the gap.
+
+    The metric is the one that the page compares the levels by; it is the same for every method. Methods without rows
+    by group (prompt sets beside the headline one) are left out. A source that fewer than two methods have is, too.
+    """
+    made = [_source(record, rows, headline, tone) for tone in tones if tone["unavailable"] is None]
+    return [source for source in made if source is not None]
+
+
+def _source(record: RunRecord, rows: Rows, headline: MethodUsed, tone: View) -> View | None:
+    leading = leading_metric(tone)
+    if leading is None:
+        return None
+    levels = [lv for lv in leading["levels"] if not lv["missing"] and lv["cell"] is not None]
+    methods = [m for m in whole_methods(record) if m.level == headline.level]
+    lines = [_by_level(record, rows, headline, m, tone, levels) for m in methods]
+    lines = [line for line in lines if any(c is not None for c in line["cells"])]
+    if len(lines) < 2:
+        return None
+    answered = [lv for lv in levels if not lv["other"]]
+    return {
+        "id": tone["id"],
+        "name": tone["name"],
+        "metric": leading["metric"],
+        "averaged": leading["averaged"],
+        "standardised": leading["standardised"],
+        "levels": [{"name": lv["name"], "n_units": lv["cell"]["n_units"]} for lv in levels],
+        "gap": f"{answered[-1]['name']} minus {answered[0]['name']}" if len(answered) > 1 else None,
+        "rows": lines,
+        "versus": any(line["versus"] is not None for line in lines),
+    }
+
+
+def _by_level(
+    record: RunRecord, rows: Rows, headline: MethodUsed, method: MethodUsed, tone: View, levels: list[View]
+) -> View:
+    leading = leading_metric(tone) or {}
+    metric, averaging = leading["metric"]["id"], leading["averaging"]
+    gap = rows.averaged(method, metric, averaging, tone["id"], GAP)
+    differences, zero_shot = Differences(record.differences), zero_shot_method(record, method.level)
+    return {
+        "name": method_name(record, method, mixed=True),
+        "headline": method.id == headline.id,
+        "cells": [cell(rows.averaged(method, metric, averaging, tone["id"], lv["id"])) for lv in levels],
+        "gap": cell(gap),
+        "versus": differences.of(gap, zero_shot),
+    }
+
+
+def alerts_view(record: RunRecord) -> list[View]:
+    """Return the findings that stand beside the headline, not only in the audit."""
+    return [f.model_dump(mode="json") for f in record.findings if f.code in LOUD]
