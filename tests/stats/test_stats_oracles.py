@@ -15,7 +15,7 @@ from vlmeval.stats import Resamples, all_metrics, metric_info, summarise
 from vlmeval.stats.cells import whole
 from vlmeval.stats.estimates import Counted, estimates_of
 from vlmeval.stats.seeds import Seeds
-from vlmeval.stats.sums import cell_sums
+from vlmeval.stats.sums import Drawn, Ranked, cell_sums
 from vlmeval.stats.table import Table
 
 # A class that no row of a draw or a level has: scikit-learn warns and leaves it out of balanced accuracy, as we do.
@@ -36,7 +36,8 @@ def weighted(p: Predictions, task: str, draws: int = 4):
     metrics = all_metrics(task)
     columns = {m.id: m.columns(table) for m in metrics if m.columns}
     cell = whole(table)
-    sums = cell_sums((table,), cell.rows, np.ones(table.truth.shape[1], dtype=bool), (columns,))
+    every = Ranked(np.ones(table.truth.shape[1], dtype=bool), precision=True, drawn=(Drawn.all_of(counts),))
+    sums = cell_sums((table,), cell.rows, every, (columns,))
     counted = Counted(cell, Seeds((table,), np.ones((1, 1 + draws), dtype=np.uint8)), sums)
     out = {(e.metric, e.averaging, e.class_id): e.draws for m in metrics for e in estimates_of(m, counted)}
     return out, p.y_true[order], p.scores[order], counts

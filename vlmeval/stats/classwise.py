@@ -115,6 +115,7 @@ _add(
     auroc,
     "Hanley & McNeil 1982; " + _sklearn("roc_auc_score"),
     needs="scores",
+    ranks="wins",
     **_COMPARED,
 )
 _add(
@@ -123,6 +124,7 @@ _add(
     average_precision,
     _sklearn("average_precision_score"),
     needs="scores",
+    ranks="precision-mass",
     **_COMPARED,
 )
 _add("sensitivity", "sensitivity", sensitivity, _sklearn("recall_score"), needs="decision", **_COMPARED)

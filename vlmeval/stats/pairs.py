@@ -7,7 +7,8 @@ rows into blocks as long as positives are few, because the cell's weights are ga
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,9 @@ def few_positives(truth: Bools, classes: Index) -> Bools:
     return few
 
 
-def pair_sums(weights: Weights, unit: Index, scores: Floats, truth: Bools, classes: Index) -> list[RankSums]:
+def pair_sums(
+    weights: Weights, unit: Index, scores: Floats, truth: Bools, *, precision: bool = True, ties: bool = True
+) -> list[RankSums]:
     """Weighted rank sums of some classes of one cell, for every draw.
 
     Parameters
@@ -36,54 +39,83 @@ def pair_sums(weights: Weights, unit: Index, scores: Floats, truth: Bools, class
     unit
         [n] each row's unit.
     scores, truth
-        [n, K], rows in any order.
-    classes
-        [C] numbers of the classes that are asked for.
+        [n, C] of the classes that are asked for, rows in any order.
+    precision
+        Whether to compute the precision masses; NaN if not.
+    ties
+        Whether two rows may have the same score of a class.
 
     Returns
     -------
     list of RankSums
         One a class. Wins are exact; precision masses are sums of float64 ratios.
     """
-    heaviest = float(weights.max(initial=0))
-    exact32 = len(unit) * MOST_POSITIVES * heaviest**2 < EXACT
-    w = weights.take(unit, axis=0).astype(np.float32 if exact32 else np.float64)
+    # Products and sums are of integers and halves: exact in float32 as long as no class can exceed its range.
+    small = len(unit) * max(int(truth.sum(axis=0).max(initial=0)), 1) * float(weights.max(initial=0)) ** 2 < EXACT
+    w = weights.take(unit, axis=0).astype(np.float32 if small else np.float64)
     whole = w.sum(axis=0, dtype=np.float64)
-    by_class, out = [np.flatnonzero(truth[:, k]) for k in classes], []
-    start = 0
-    while start < len(classes):
+    owner, row = np.nonzero(truth.T)
+    starts = np.searchsorted(owner, np.arange(truth.shape[1] + 1))
+    # A class's negatives keep their scores, its positives never rank above one another.
+    negatives = np.where(truth, -np.inf, scores).T.copy()
+    out: list[RankSums] = []
+    while len(out) < truth.shape[1]:
         # As many classes as fit, and at least one.
-        sizes = np.cumsum([len(rows) for rows in by_class[start:]])
-        stop = start + max(1, int(np.searchsorted(sizes, _POSITIVES_AT_ONCE, side="right")))
-        out += _together(w, whole, scores, truth, classes[start:stop], by_class[start:stop])
-        start = stop
+        first = len(out)
+        last = max(first + 1, int(np.searchsorted(starts, starts[first] + _POSITIVES_AT_ONCE, side="right")) - 1)
+        part = slice(starts[first], starts[last])
+        positives = _Positives(owner[part], row[part], scores[row[part], owner[part]])
+        out += _together(w, whole, positives, negatives, range(first, last), precision=precision, ties=ties)
     return out
 
 
+class _Positives(NamedTuple):
+    """Positives of some classes, class by class: [P] the class, the row among all, and its score."""
+
+    owner: Index
+    row: Index
+    score: Floats
+
+
 def _together(
-    w: npt.NDArray[Any], whole: Floats, scores: Floats, truth: Bools, classes: Index, by_class: list[Index]
+    w: npt.NDArray[Any], whole: Floats, p: _Positives, negatives: Floats, classes: range, *, precision: bool, ties: bool
 ) -> list[RankSums]:
-    sizes = [len(rows) for rows in by_class]
-    owner, rows = np.repeat(classes, sizes), np.concatenate(by_class)
-    theirs, own = scores.T[owner], scores[rows, owner][:, None]
-    negative = ~truth.T[owner]
-    # [positives, D]: the negatives at or above each positive; those tied with it lose only half.
-    at_or_above = ((theirs >= own) & negative).astype(w.dtype) @ w
-    tied = (theirs == own) & negative
-    lost_to = at_or_above - tied.astype(w.dtype) @ w / 2 if tied.any() else at_or_above
-    ends = np.cumsum(sizes)
-    return [
-        _one(w[rows[b - n : b]], own[b - n : b, 0], at_or_above[b - n : b], lost_to[b - n : b], whole)
-        for n, b in zip(sizes, ends, strict=True)
-    ]
+    compared = np.empty((len(p.row), len(w)), dtype=w.dtype)
+    ends = np.searchsorted(p.owner, np.arange(classes.start, classes.stop + 1))
+    parts = [slice(a, b) for a, b in itertools.pairwise(ends.tolist())]
+    # [P, D]: the negatives at or above each positive; those tied with it lose only half.
+    _compare(np.greater_equal, negatives, p, classes, parts, compared)
+    above = compared @ w
+    lost_to = above
+    if ties and _compare(np.equal, negatives, p, classes, parts, compared).any():
+        lost_to = above - compared @ w / 2
+    gained = w[p.row]
+    of_class = (p.owner == np.arange(classes.start, classes.stop)[:, None]).astype(w.dtype)
+    positives = (of_class @ gained).astype(np.float64)
+    wins = positives * (whole - positives) - of_class @ (gained * lost_to)
+    if not precision:
+        return [RankSums(won, np.full(len(won), np.nan)) for won in wins]
+    masses = [_mass(gained[part], p.score[part], above[part]) for part in parts]
+    return [RankSums(won, mass) for won, mass in zip(wins, masses, strict=True)]
 
 
-def _one(
-    gained: npt.NDArray[Any], scores: Floats, above: npt.NDArray[Any], lost_to: npt.NDArray[Any], whole: Floats
-) -> RankSums:
-    positives = gained.sum(axis=0, dtype=np.float64)
-    lost = np.einsum("id,id->d", gained, lost_to)
+def _compare(
+    relation: np.ufunc,
+    negatives: Floats,
+    p: _Positives,
+    classes: range,
+    parts: list[slice],
+    out: npt.NDArray[Any],
+) -> npt.NDArray[Any]:
+    """Fill out [P, n]: 1 where the relation holds between a negative's score and the positive's."""
+    for k, part in zip(classes, parts, strict=True):
+        relation(negatives[k], p.score[part, None], out=out[part])
+    return out
+
+
+def _mass(gained: npt.NDArray[Any], scores: Floats, above: npt.NDArray[Any]) -> Floats:
+    """Sum of the precisions at one class's positives."""
     true = (scores >= scores[:, None]).astype(gained.dtype) @ gained
     flagged = np.maximum(true + above, 1)  # 0 only where the positive itself was not drawn
-    mass = np.einsum("id,id->d", gained, np.divide(true, flagged, dtype=np.float64))
-    return RankSums(positives * (whole - positives) - lost, mass)
+    mass: Floats = np.einsum("id,id->d", gained, np.divide(true, flagged, dtype=np.float64))
+    return mass

@@ -43,7 +43,7 @@ class _Sorted(NamedTuple):
     tie: Index
 
 
-def rank_sums(weights: Weights, unit: Index, scores: Floats, positive: Bools) -> RankSums:
+def rank_sums(weights: Weights, unit: Index, scores: Floats, positive: Bools, *, precision: bool = True) -> RankSums:
     """Weighted rank sums of one class in one cell, for every draw.
 
     Parameters
@@ -56,6 +56,8 @@ def rank_sums(weights: Weights, unit: Index, scores: Floats, positive: Bools) ->
         [n] the scores, descending.
     positive
         [n] whether the row has the class.
+    precision
+        Whether to compute the precision mass; NaN if not.
 
     Returns
     -------
@@ -70,7 +72,8 @@ def rank_sums(weights: Weights, unit: Index, scores: Floats, positive: Bools) ->
     bounds = list(_blocks(rows))
     longest = max((b - a for a, b in bounds), default=1)
     width = max(32, min(weights.shape[1], _BLOCK_BYTES // (8 * longest)))
-    parts = [_chunk(weights[:, d : d + width], rows, bounds, heaviest) for d in range(0, weights.shape[1], width)]
+    starts = range(0, weights.shape[1], width)
+    parts = [_chunk(weights[:, d : d + width], rows, bounds, heaviest, precision=precision) for d in starts]
     return RankSums(np.concatenate([p.wins for p in parts]), np.concatenate([p.precision_mass for p in parts]))
 
 
@@ -84,9 +87,11 @@ def _blocks(rows: _Sorted) -> Iterator[tuple[int, int]]:
     return zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
 
 
-def _chunk(weights: Weights, rows: _Sorted, bounds: list[tuple[int, int]], heaviest: float) -> RankSums:
+def _chunk(
+    weights: Weights, rows: _Sorted, bounds: list[tuple[int, int]], heaviest: float, *, precision: bool
+) -> RankSums:
     draws = weights.shape[1]
-    lost, mass = np.zeros(draws), np.zeros(draws)
+    lost, mass = np.zeros(draws), np.full(draws, 0.0 if precision else np.nan)
     above_pos, above_neg = np.zeros(draws), np.zeros(draws)
     small = len(rows.tie) * heaviest < EXACT
     for a, b in bounds:
@@ -99,10 +104,11 @@ def _chunk(weights: Weights, rows: _Sorted, bounds: list[tuple[int, int]], heavi
         block = _within(w, positive, tie)
         lost += np.einsum("id,id->d", block.gained, block.negatives_mid)
         lost += block.gained.sum(axis=0) * above_neg
-        true = block.positives_up_to + above_pos
-        flagged = true + (block.negatives_up_to + above_neg)
-        np.divide(true, np.maximum(flagged, np.finfo(float).tiny), out=true)
-        mass += np.einsum("id,id->d", block.gained, true)
+        if precision:
+            true = block.positives_up_to + above_pos
+            flagged = true + (block.negatives_up_to + above_neg)
+            np.divide(true, np.maximum(flagged, np.finfo(float).tiny), out=true)
+            mass += np.einsum("id,id->d", block.gained, true)
         above_pos += block.positives_up_to[-1]
         above_neg += block.negatives_total
     return RankSums(above_pos * above_neg - lost, mass)

@@ -21,6 +21,7 @@ Formula = Callable[[Sums], Floats]
 Columns = Callable[[Table], Floats]
 Scope = Literal["class", "overall"]
 Need = Literal["truth", "scores", "decision", "probability"]
+Ranks = Literal["wins", "precision-mass"]
 BOTH: tuple[Task, ...] = ("single-label", "multi-label")
 
 
@@ -52,8 +53,8 @@ class Metric:
         Whether gaps between groups are reported, and also of the average over classes with support in every group.
     source
         Where the definition comes from.
-    formula, columns
-        The computation.
+    formula, columns, ranks
+        The computation, and what it needs summed beside the counts: columns of its own, or one of the rank sums.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Metric:
     source: str
     formula: Formula
     columns: Columns | None = None
+    ranks: Ranks | None = None
     averages: tuple[Literal["macro", "weighted"], ...] = ()
     counted: Literal["positives", "units"] = "units"
     per_present_class: bool = False

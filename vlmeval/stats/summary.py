@@ -21,7 +21,7 @@ from vlmeval.stats.registry import Metric, all_metrics, metric_info
 from vlmeval.stats.resamples import Resamples
 from vlmeval.stats.results import Estimates
 from vlmeval.stats.seeds import Seeds
-from vlmeval.stats.sums import cell_sums
+from vlmeval.stats.sums import Ranked, cell_sums
 from vlmeval.stats.table import Floats
 
 Groups = Literal["none", "averages", "full"]
@@ -113,16 +113,11 @@ class _Asked:
         needed = [m for m in self.metrics if m.columns and self.seeds.missing(m) is None]
         return [{m.id: m.columns(table) for m in needed if m.columns} for table in self.seeds.tables]
 
-    @cached_property
-    def ranks(self) -> bool:
-        """Whether rank sums are needed: by the metrics of one class that need its scores."""
-        return any(m.scope == "class" and m.needs == "scores" for m in self.metrics)
-
     def count(self, cell: Cell) -> Counted:
-        ranked = cell.supported & ~self.seeds.unscored & self.ranks
-        return Counted(
-            cell, self.seeds, cell_sums(self.seeds.tables, cell.rows, ranked, self.columns, self.seeds.drawn)
-        )
+        needed = {m.ranks for m in self.metrics} - {None}
+        ranked = cell.supported & ~self.seeds.unscored & bool(needed)
+        asked = Ranked(ranked, precision="precision-mass" in needed, drawn=self.seeds.drawn)
+        return Counted(cell, self.seeds, cell_sums(self.seeds.tables, cell.rows, asked, self.columns))
 
     def cell(self, counted: Counted, *, classes: bool) -> list[Estimate]:
         return [e for metric in self.metrics for e in estimates_of(metric, counted, classes=classes)]

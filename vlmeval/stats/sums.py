@@ -7,14 +7,14 @@ come from `ranking.py` and `pairs.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from vlmeval.stats.pairs import few_positives, pair_sums
-from vlmeval.stats.ranking import Weights, rank_sums
+from vlmeval.stats.ranking import RankSums, Weights, rank_sums
 from vlmeval.stats.table import Bools, Floats, Index, Table
 
 _UNITS_AT_ONCE = 1024
@@ -70,12 +70,20 @@ class Drawn:
         return cls(np.arange(counts.shape[1]), counts)
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """Which rank sums are asked for: classes, bool [K]; with precision masses or not; and, by seed, the draws."""
+
+    classes: Bools
+    precision: bool
+    drawn: Sequence[Drawn]
+
+
 def cell_sums(
     tables: Sequence[Table],
     rows: Bools,
-    ranked: Bools,
+    ranked: Ranked,
     columns: Sequence[Mapping[str, Floats]],
-    drawn: Sequence[Drawn] | None = None,
 ) -> Sums:
     """Sum up one cell.
 
@@ -86,11 +94,9 @@ def cell_sums(
     rows
         bool [n], the cell's rows.
     ranked
-        bool [K], classes to compute rank sums for (those that will not be suppressed).
+        The rank sums to compute: of classes that will not be suppressed, if any metric needs them.
     columns
         By seed: metric id -> [n, m] values to sum over the rows.
-    drawn
-        By seed: the draws to compute rank sums for; all of them if it is not given.
     """
     table, count = tables[0], len(tables)
     truth, counts = table.truth[rows], table.resamples.counts
@@ -99,16 +105,18 @@ def cell_sums(
     for one, own in zip(tables, columns, strict=True):
         predicted = np.full(truth.shape, np.nan) if one.predicted is None else one.predicted[rows]
         parts += [predicted, truth * predicted, *(c[rows] for c in own.values())]
-    sums = weighted_sums(counts, table.unit[rows], np.concatenate(parts, axis=1, dtype=np.float64))
+    # Sums of 0 and 1 with small integer weights are exact in float32.
+    whole = counts.dtype == np.uint8 and len(truth) < 2**16 and not any(columns)
+    values = np.concatenate(parts, axis=1, dtype=np.float64)
+    sums = weighted_sums(counts, table.unit[rows], values.astype(np.float32) if whole else values)
     by_seed = np.concatenate(np.split(sums[:, 1 + k :], count, axis=1))
     widths = [k, k, *(c.shape[1] for c in columns[0].values())]
     flagged, hits, *extra = np.split(by_seed, np.cumsum(widths)[:-1], axis=1)
     wins, mass = (np.full((count * draws, k), np.nan) for _ in range(2))
     for s, one in enumerate(tables):
-        asked = Drawn.all_of(counts) if drawn is None else drawn[s]
-        classes = np.flatnonzero(ranked)
-        for j, found in _ranks(one, rows, classes, asked, by_pairs=count > 1):
-            wins[s * draws + asked.index, j], mass[s * draws + asked.index, j] = found
+        at = s * draws + ranked.drawn[s].index
+        for j, found in _ranks(one, rows, ranked, ranked.drawn[s], by_pairs=count > 1):
+            wins[at, j], mass[at, j] = found
     return Sums(
         weight=np.tile(sums[:, 0], count),
         positives=np.tile(sums[:, 1 : 1 + k], (count, 1)),
@@ -121,31 +129,32 @@ def cell_sums(
 
 
 def _ranks(
-    table: Table, rows: Bools, classes: Index, drawn: Drawn, *, by_pairs: bool
-) -> list[tuple[int, tuple[Floats, Floats]]]:
-    """Rank sums (wins, precision mass) of each class of one seed, by the way that is faster for it."""
-    rare = few_positives(table.truth[rows], classes) if by_pairs else np.zeros(len(classes), dtype=bool)
-    out: list[tuple[int, tuple[Floats, Floats]]] = []
+    table: Table, rows: Bools, ranked: Ranked, drawn: Drawn, *, by_pairs: bool
+) -> Iterator[tuple[int, RankSums]]:
+    """Rank sums of each class of one seed, by the way that is faster for it."""
+    classes, precision = np.flatnonzero(ranked.classes), ranked.precision
+    truth, unit = table.truth[rows], table.unit[rows]
+    rare = few_positives(truth, classes) if by_pairs else np.zeros(len(classes), dtype=bool)
     if rare.any():
-        units = table.unit[rows]
-        found = pair_sums(drawn.counts, units, table.scores[rows], table.truth[rows], classes[rare])
-        out += [(int(j), sums) for j, sums in zip(classes[rare], found, strict=True)]
-    for j in classes[~rare]:
-        order = table.descending(int(j))
+        few = classes[rare]
+        cell, ties = np.ix_(rows, few), bool(table.tied[few].any())
+        found = pair_sums(drawn.counts, unit, table.scores[cell], table.truth[cell], precision=precision, ties=ties)
+        yield from zip(few.tolist(), found, strict=True)
+    for j in classes[~rare].tolist():
+        order = table.descending(j)
         order = order[rows[order]]
-        sums = rank_sums(drawn.counts, table.unit[order], table.scores[order, j], table.truth[order, j])
-        out.append((int(j), sums))
-    return out
+        where = table.unit[order], table.scores[order, j], table.truth[order, j]
+        yield j, rank_sums(drawn.counts, *where, precision=precision)
 
 
-def weighted_sums(counts: npt.NDArray[np.uint8], unit: Index, values: Floats) -> Floats:
+def weighted_sums(counts: Weights, unit: Index, values: npt.NDArray[np.floating]) -> Floats:
     """[D, m] sums of the row values [n, m], each row weighted by how often its unit [n] was drawn."""
     total = np.zeros((values.shape[1], counts.shape[1]))
     present, inverse = np.unique(unit, return_inverse=True)
     used = np.flatnonzero(values.any(axis=0))
-    by_unit = np.zeros((len(present), len(used)))
+    by_unit = np.zeros((len(present), len(used)), dtype=values.dtype)
     np.add.at(by_unit, inverse, values[:, used])
     for start in range(0, len(present), _UNITS_AT_ONCE):
         chunk = slice(start, start + _UNITS_AT_ONCE)
-        total[used] += by_unit[chunk].T @ counts[present[chunk]].astype(np.float64)
+        total[used] += by_unit[chunk].T @ counts[present[chunk]].astype(values.dtype)
     return total.T

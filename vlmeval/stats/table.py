@@ -7,6 +7,7 @@ rows are put in the order of (unit, id) first.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +84,13 @@ class Table:
             },
             unscored=unscored,
         )
+
+    @cached_property
+    def tied(self) -> Bools:
+        """[K] whether some rows have the same score of the class."""
+        ordered = np.sort(self.scores, axis=0)
+        found: Bools = (ordered[1:] == ordered[:-1]).any(axis=0)
+        return found
 
     def descending(self, k: int) -> Index:
         """Rows in descending order of class k's score; sorted once, then shared by all groups."""
