@@ -210,3 +210,13 @@ def test_targets_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "folder.npz").mkdir()
     with pytest.raises(UsageError, match="cannot be written"):
         write_vectors(tmp_path / "folder.npz", NAMES, VECTORS, {})
+
+
+def test_ids_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    broken = np.array([0xFFFFFFFF], dtype="<u4").view("<U1")
+    with pytest.raises(DataError, match="something else"):
+        run(tmp_path, {"ids": broken, "vectors": np.ones((1, 2))})
+    with pytest.raises(DataError):
+        read_vectors(tmp_path / "in.npz")
+    with pytest.raises(DataError, match="not UTF-8"):
+        run(tmp_path, {"ids": np.array(["\ud800"]), "vectors": np.ones((1, 2))})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -42,6 +42,8 @@ def number_name(value: Any, file: Path) -> str:
             return value.decode("utf-8")
         except UnicodeDecodeError as error:
             raise DataError("an id is not UTF-8", file=file, found=repr(value[:40])) from error
+    if isinstance(value, str) and not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        raise DataError("an id is not UTF-8", file=file, found=ascii(value[:40]))
     if isinstance(value, float):
         if not value.is_integer() or abs(value) >= _EXACT:
             raise mangled(file, repr(value))
@@ -168,7 +170,7 @@ def _closest(image: Parts, candidates: Sequence[tuple[int, Parts]]) -> tuple[lis
 
 
 def _parts(text: str) -> Parts:
-    return tuple(part for part in PurePosixPath(text.replace("\\", "/")).parts if part != "/")
+    return tuple(part for part in text.replace("\\", "/").split("/") if part not in ("", "."))
 
 
 def _last(text: str) -> str:

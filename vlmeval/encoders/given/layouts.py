@@ -117,9 +117,9 @@ def as_names(array: npt.NDArray[Any], file: Path) -> list[str] | None:
     flat = array.reshape(-1) if array.size == max(array.shape, default=0) else None
     if flat is None or not array.ndim:
         return None
-    if flat.dtype.kind in "fiuSU":
-        return [number_name(value, file) for value in flat.tolist()]
     values = flat.tolist()
+    if flat.dtype.kind in "fiuSU":
+        return [number_name(value, file) for value in values]
     if flat.dtype != object or not all(isinstance(value, str | bytes) or type(value) is int for value in values):
         return None
     return [number_name(value, file) for value in values]

@@ -8,7 +8,9 @@ numbers and strings and refuses everything else by name.
 from __future__ import annotations
 
 import io
+import lzma
 import math
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,9 +21,19 @@ import numpy.typing as npt
 from numpy.lib import format as npy_format
 
 from vlmeval.encoders.given.pickled import read_pickle
-from vlmeval.encoders.given.pickled_arrays import RefusedError
+from vlmeval.encoders.given.pickled_arrays import RefusedError, check_text
 from vlmeval.errors import DataError, MissingDataError, UsageError
 
+_DAMAGED: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 Arrays = dict[str, npt.NDArray[Any]]
 SUFFIX: Final = ".npy"
 MAX_RATIO: Final = 50  # vectors hardly shrink when compressed; an archive that grows 50-fold is no file of vectors
@@ -53,7 +65,7 @@ def read_arrays(file: Path) -> Arrays:
             names = [name for name in archive.namelist() if name.endswith(SUFFIX)]
             keys = [name.removesuffix(SUFFIX) for name in names]
             return {key: read_array(archive.read(name), file, key) for key, name in zip(keys, names, strict=True)}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise DataError("a damaged npz archive", file=file, found=str(error) or "its end is missing") from error
 
 
@@ -96,7 +108,7 @@ def _numbers(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], fortran:
     size = math.prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or len(data) != size:
         raise ValueError(f"{len(data)} bytes where the header says {size}")
-    return np.ndarray(shape, dtype, buffer=data, order="F" if fortran else "C")
+    return check_text(np.ndarray(shape, dtype, buffer=data, order="F" if fortran else "C"))
 
 
 def _objects(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:

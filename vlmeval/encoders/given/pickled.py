@@ -19,6 +19,7 @@ from typing import Any, Final
 from vlmeval.encoders.given.pickled_arrays import RefusedError, Unfinished, call, named
 
 MAX_LINE: Final = 1024
+MAX_DIGITS: Final = 40
 MAX_CONTAINERS: Final = 20_000_000  # an empty list costs one byte in the stream and 56 in memory
 NEWEST_PROTOCOL: Final = 5
 _MEANINGLESS: Final = {
@@ -151,6 +152,8 @@ class _Machine:
         for key, value in zip(items[::2], items[1::2], strict=True):
             if not isinstance(key, str | bytes | int | float):
                 raise RefusedError(f"a dict with a key of type {type(key).__name__}")
+            if isinstance(key, int) and key.bit_length() > 64:  # many of these can be made to have one hash
+                raise RefusedError("a dict with a key beyond 64 bits")
             target[key] = value
 
     def _dict(self) -> None:
@@ -174,6 +177,8 @@ class _Machine:
 
     def _integer(self) -> None:
         text = self._short_line()
+        if len(text) > MAX_DIGITS:
+            raise RefusedError(f"a number of {len(text)} digits")
         self._push(text == "01" if text in ("00", "01") else int(text.removesuffix("L")))
 
     def _long(self, width: int) -> None:
@@ -183,7 +188,7 @@ class _Machine:
         self._push(int.from_bytes(self._take(size), "little", signed=True))
 
     def _text(self, width: int) -> None:
-        self._push(self._take(self._size(width)).decode("utf-8", "surrogatepass"))
+        self._push(self._take(self._size(width)).decode("utf-8"))
 
     def _old_string(self, size: int) -> None:
         self._push(self._take(size).decode("latin1"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -66,6 +67,16 @@ def call(function: Any, arguments: Any) -> Any:
     if not isinstance(function, Name) or function not in _MAKERS or not isinstance(arguments, tuple):
         raise RefusedError(f"a call of {function if isinstance(function, Name) else type(function).__name__}")
     return _MAKERS[function](arguments)
+
+
+def check_text(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the array; raises RefusedError for text of numbers that are no characters, on which numpy stumbles."""
+    if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
+        numbers = np.dtype(np.uint32).newbyteorder(array.dtype.byteorder)
+        highest = int(np.ascontiguousarray(array).reshape(-1).view(numbers).max())
+        if highest > sys.maxunicode:
+            raise RefusedError(f"text with a character of number {highest}")
+    return array
 
 
 def _reconstruct(arguments: tuple[Any, ...]) -> Unfinished:
@@ -157,7 +168,7 @@ def _filled(content: Any, dtype: np.dtype[Any], shape: Any, order: Any) -> npt.N
     if not isinstance(content, bytes) or len(content) != count * dtype.itemsize:
         size = len(content) if isinstance(content, bytes) else type(content).__name__
         raise RefusedError(f"an array {list(shape)} of {dtype} with {size} instead of {count * dtype.itemsize} bytes")
-    return np.ndarray(shape, dtype, buffer=content, order=order)
+    return check_text(np.ndarray(shape, dtype, buffer=content, order=order))
 
 
 def _filled_with_objects(content: Any, shape: tuple[int, ...], count: int, order: Any) -> npt.NDArray[Any]:
