@@ -177,3 +177,21 @@ def test_vectors_of_scin_join_by_the_paths_of_its_tables(cli: Cli, real_data: Pa
     assert found["rows_out"] == len(paths) - 1 == 10379
     assert (account["by image path"], account["samples without vector"]) == (6452, 0)
     assert account["vectors without sample"] == 3939
+
+
+def test_given_vectors_can_be_exported_again_and_must_fit_the_text_side(
+    cli: Cli, world: World, checkpoint: Path, tmp_path: Path
+) -> None:
+    export(cli, world, checkpoint, tmp_path / "v.npz")
+    given = f"embeddings:{tmp_path / 'v.npz'}"
+    places = ("--data-root", world.root, "--data", world.data, "--cache", world.cache, "--device", "cpu")
+    done = cli("data", "export", "mini", "--model", given, "-o", tmp_path / "w.parquet", *places, "--json").json()
+    assert (done["rows"], done["dim"]) == (135, 16)
+    table, plain = pq.read_table(tmp_path / "w.parquet"), np.load(tmp_path / "v.npz")
+    np.testing.assert_array_equal(np.stack(table["vector"].to_numpy()), plain["vectors"])
+    export(cli, world, checkpoint, tmp_path / "p.npz", "--pooled")
+    answer = cli("run", "--model", f"embeddings:{tmp_path / 'p.npz'}::{checkpoint}", "--bench", "mini",
+                 *world.options(), "--device", "cpu")  # fmt: skip
+    assert answer.code == 3
+    assert "32" in answer.err
+    assert "before its projection" in answer.err

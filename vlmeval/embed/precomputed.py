@@ -43,6 +43,8 @@ def given_images(model: CachedModel, handle: ModelHandle, samples: Samples, *, w
                 file=handle.spec,
                 expected=f"{known.dim} (the text model's)",
                 found=str(dim),
+                hint="name the text side of the model that made the vectors; vectors from before its projection "
+                "(pooled) have none, and serve probes without a text model",
             )
         rule, facts = known.score_rule, dict(known.facts)
     missing = samples.ids[~joined.found].tolist()

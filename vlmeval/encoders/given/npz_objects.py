@@ -14,7 +14,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -86,10 +86,9 @@ def read_array(data: bytes, file: Path, key: str | None) -> npt.NDArray[Any]:
         if version not in _HEADERS:
             raise ValueError(f"npy version {version}")
         shape, fortran, dtype = _HEADERS[version](stream)
-        rest = data[stream.tell() :]
         if dtype.hasobject:
-            return _objects(rest, dtype, shape)
-        return _numbers(rest, dtype, shape, fortran)
+            return _objects(data[stream.tell() :], dtype, shape)
+        return _numbers(data, stream.tell(), dtype, shape, "F" if fortran else "C")
     except RefusedError as error:
         raise DataError(
             "the file holds something else than arrays, numbers and strings; it was not read",
@@ -104,11 +103,13 @@ def read_array(data: bytes, file: Path, key: str | None) -> npt.NDArray[Any]:
         raise DataError("not a whole npy array", file=file, key=key, found=str(error).splitlines()[0]) from error
 
 
-def _numbers(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], fortran: bool) -> npt.NDArray[Any]:
+def _numbers(
+    data: bytes, start: int, dtype: np.dtype[Any], shape: tuple[int, ...], order: Literal["C", "F"]
+) -> npt.NDArray[Any]:
     size = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or len(data) != size:
-        raise ValueError(f"{len(data)} bytes where the header says {size}")
-    return check_text(np.ndarray(shape, dtype, buffer=data, order="F" if fortran else "C"))
+    if min(shape, default=0) < 0 or len(data) - start != size:
+        raise ValueError(f"{len(data) - start} bytes where the header says {size}")
+    return check_text(np.ndarray(shape, dtype, buffer=data, offset=start, order=order))
 
 
 def _objects(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
