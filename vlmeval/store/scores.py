@@ -200,8 +200,13 @@ def _of_method(rows: _Rows, benchmark: Benchmark, method: MethodUsed) -> Iterato
         raise ValueError(f"no rows of {method.id} at {method.level} level")
     if not method.seeds:
         yield _one(rows, benchmark, method, None, where)
-    for one in method.seeds:
-        yield _one(rows, benchmark, method, one, where[seed == one.seed])
+        return
+    of_seed = [where[seed == one.seed] for one in method.seeds]
+    ids = [np.sort(rows.coded("id", one)[0]) for one in of_seed]
+    if not all(np.array_equal(ids[0], other) for other in ids):
+        raise ValueError(f"seeds of {method.id} at {method.level} level have different rows")
+    for one, own in zip(method.seeds, of_seed, strict=True):
+        yield _one(rows, benchmark, method, one, own)
 
 
 def _one(
