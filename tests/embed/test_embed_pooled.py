@@ -289,6 +289,21 @@ def test_killed_after_any_shard_and_resumed_is_bit_for_bit_the_same(
         assert shards(cache, kind) == shards(Cache(cache.root / "whole"), kind)
 
 
+def test_both_drawers_are_in_use_while_they_are_filled(pictures, make_samples, cache):
+    seen: list[tuple[set[str], list[Any]]] = []
+
+    def progress(stage: str, done: int, total: int | None) -> None:
+        if stage == "embed images" and done == 20:
+            in_use = {info.kind for info in cache.info() if info.in_use}
+            seen.append((in_use, cache.clear(encoder="fake")))
+
+    embed(model(), make_samples(pictures), [], cache, POOLED, progress)
+    ((in_use, cleared),) = seen
+    assert in_use == {"images", "pooled"}
+    assert {info.kind for info in cleared} <= {"texts"}
+    assert counts(cache) == {"images": 50, "pooled": 50}
+
+
 def test_runs_with_and_without_at_once_share_the_work(pictures, make_samples, cache):
     samples = make_samples(pictures)
     results: dict[bool, Any] = {}
