@@ -58,7 +58,9 @@ def test_pictures_score_as_by_scikit_learns_classifier(made: Any) -> None:
     assert probed.choice is not None
     per_unit = []
     for k in KS:
-        p = theirs(k, train).predict_proba(x[val])
+        # One more vote, for the class mix of the units that vote (here every picture votes alike).
+        mix = samples.labels[train].mean(axis=0)
+        p = (k * theirs(k, train).predict_proba(x[val]) + mix) / (k + 1)
         names = list(dict.fromkeys(samples.units[val]))
         units = np.stack([p[samples.units[val] == name].mean(axis=0) for name in names])
         truth = [codes[val][samples.units[val] == name][0] for name in names]

@@ -37,7 +37,8 @@ def broken_probe(
     chance = 1 / classes if task == "single-label" else 0.5
     if auroc < AUROC or balanced_accuracy > chance + SHARE * (1 - chance):
         return None
-    mend = "a larger C, or class weights" if task == "single-label" else "thresholds chosen on validation"
+    single = task == "single-label"
+    mend = "class weights, a larger C (fewer neighbours)" if single else "thresholds chosen on validation"
     message = (
         f"{method}: scores rank well (AUROC {auroc:.3f}) but decisions are hardly better than chance (balanced "
         f"accuracy {balanced_accuracy:.3f}, chance {chance:.3f}). The embedding is not to blame: too strong a penalty "

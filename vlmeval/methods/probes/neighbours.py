@@ -6,11 +6,15 @@ With s_j the cosine of a picture (or a pooled unit) with neighbour j, its vote c
 every unit count once; a class's score is its share of the votes. The weighting is that of Wu et al. 2018 (Unsupervised
 Feature Learning via Non-Parametric Instance Discrimination, section 3.4) with T = 0.07, as DINO uses it (Caron et al.
 2021, Emerging Properties in Self-Supervised Vision Transformers, section 4.1). k is chosen off the evaluated rows.
+
+To choose k, one vote for the class mix of the pool joins the k (Laplace's rule of succession): without it a class that
+no neighbour has would cost nearly endless log-loss, and the largest k would win whatever it decides. Scores have no
+such vote.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Self
@@ -57,6 +61,12 @@ class Pool:
             else:
                 columns *= np.stack([class_weights(one[:, None], weight) for one in labels.T], axis=1)
         return cls(unit_length(features), labels, columns, options.temperature, ask.progress)
+
+    def succession(self, queries: Matrix, ks: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Return :meth:`votes` with one more vote, for the pool's class mix: (k share + mix) / (k + 1)."""
+        mix = (self.weight * self.labels).sum(axis=0) / self.weight.sum(axis=0)
+        count = np.array(ks, dtype=np.float64)[:, None, None]
+        return np.asarray((count * self.votes(queries, ks) + mix) / (count + 1))
 
     def votes(self, queries: Matrix, ks: Sequence[int]) -> npt.NDArray[np.float64]:
         """Return float64 [len(ks), m, K]: each class's share of the votes of the k nearest, for every k."""
@@ -120,7 +130,7 @@ def knn(samples: Samples, images: Embeddings, ask: Ask) -> Probed:
     tuning = [_pool(samples, images, part, ask) for part in roles.tuning]
     held = [one for _, one in tuning]
     # All values of k side by side as columns: neighbours are searched for once.
-    wide = [one.at(level, partial(_side_by_side, pool, ks), ask.pooling) for pool, one in tuning]
+    wide = [one.at(level, partial(_side_by_side, pool.succession, ks), ask.pooling) for pool, one in tuning]
     by_k = np.split(np.concatenate(wide), len(ks), axis=1)
     grid = Grid("k", ks, open_below=ks[0] > 1, open_above=ks[-1] < smallest)
     judged = Judged.of(held, level, roles.tuned_on(samples, level), by_unit=options.unit_weights)
@@ -129,7 +139,9 @@ def knn(samples: Samples, images: Embeddings, ask: Ask) -> Probed:
     chosen = int(choice.chosen)
     final, evaluated = _pool(samples, images, roles.final, ask)
     parts = [(final, evaluated), *tuning]
-    scored = [one.scored(partial(_side_by_side, pool, [chosen]), ask.pooling, "probability") for pool, one in parts]
+    scored = [
+        one.scored(partial(_side_by_side, pool.votes, [chosen]), ask.pooling, "probability") for pool, one in parts
+    ]
     return Probed(
         scored={None: stacked(scored)},
         choice=choice,
@@ -153,8 +165,10 @@ def _pool(samples: Samples, images: Embeddings, part: Part, ask: Ask) -> tuple[P
     return pool, Held.of(samples, images, part.held, features)
 
 
-def _side_by_side(pool: Pool, ks: Sequence[int], queries: Matrix) -> Matrix:
-    return np.concatenate(list(pool.votes(queries, ks)), axis=1)
+def _side_by_side(
+    votes: Callable[[Matrix, Sequence[int]], npt.NDArray[np.float64]], ks: Sequence[int], queries: Matrix
+) -> Matrix:
+    return np.concatenate(list(votes(queries, ks)), axis=1)
 
 
 def _possible(options: ProbeOptions, rows: int) -> tuple[tuple[int, ...], list[Finding]]:
