@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from vlmeval.methods.features import Features, unit_weights
 from vlmeval.methods.scored import Matrix, Scored, Units, at_image_level, at_unit_level
-from vlmeval.records import Embeddings, Level, Samples, ScoreKind
+from vlmeval.records import Embeddings, Level, Samples, ScoreKind, Task
 from vlmeval.records.run import Pooling
 
 Predict = Callable[[Matrix], Matrix]
@@ -61,6 +61,11 @@ class Held:
             "image": at_image_level(self.samples, self.at("image", predict, pooling), kind, rule),
             "unit": at_unit_level(self.samples, self.units, self.at("unit", predict, pooling), kind, rule),
         }
+
+
+def kind_of(task: Task) -> ScoreKind:
+    """Return the kind of score that a softmax or sigmoid classifier gives."""
+    return "softmax" if task == "single-label" else "sigmoid"
 
 
 def stacked(parts: Sequence[dict[Level, Scored]]) -> dict[Level, Scored]:

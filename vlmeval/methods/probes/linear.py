@@ -17,17 +17,17 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from vlmeval.logistic import Fit, Problem
-from vlmeval.methods.features import Features, class_weights, unit_weights
+from vlmeval.methods.features import Features
 from vlmeval.methods.probes.ask import Ask, Probed
 from vlmeval.methods.probes.fits import Solver, fit_findings, one_fit
-from vlmeval.methods.probes.held import Held, stacked
-from vlmeval.methods.probes.roles import Part, Rows, absent_classes, assign_roles
+from vlmeval.methods.probes.held import Held, kind_of, stacked
+from vlmeval.methods.probes.roles import Part, Rows, absent_classes, assign_roles, fitted_on
 from vlmeval.methods.probes.tuning import Grid, Judged, tune
+from vlmeval.methods.probes.weights import label_weights, unit_shares
 from vlmeval.methods.scored import Matrix
-from vlmeval.records import Embeddings, ProbeOptions, Samples, ScoreKind, Task
+from vlmeval.records import Embeddings, ProbeOptions, Samples, Task
 
 
 @dataclass(frozen=True)
@@ -91,31 +91,19 @@ def linear_probe(samples: Samples, images: Embeddings, ask: Ask) -> Probed:
     )
 
 
-def kind_of(task: Task) -> ScoreKind:
-    """Return the kind of score that a regression gives."""
-    return "softmax" if task == "single-label" else "sigmoid"
-
-
-def row_weights(units: npt.NDArray[np.str_], options: ProbeOptions) -> npt.NDArray[np.float64] | None:
-    """Return float64 [n] weights of rows before class weights; None when every row counts once."""
-    return unit_weights(units) if options.unit_weights else None
-
-
 def _training_set(samples: Samples, images: Embeddings, part: Part, options: ProbeOptions) -> _Set:
-    vectors, labels = images.vectors[part.learned], samples.labels[part.learned]
-    weight = row_weights(samples.units[part.learned], options)
-    features = Features.fit(options.features, vectors, weight)
-    make = partial(Problem, features.images(vectors))
+    vectors, labels, units = images.vectors[part.learned], samples.labels[part.learned], samples.units[part.learned]
+    task, classes = samples.benchmark.task, samples.labels.shape[1]
+    features = Features.fit(options.features, vectors, unit_shares(units, options))
     held = Held.of(samples, images, part.held, features)
-    classes, balanced = labels.shape[1], options.class_weight == "balanced"
-    if samples.benchmark.task == "single-label":
-        if balanced:
-            weight = _times(weight, class_weights(labels, weight))
-        return _Set([make(labels.argmax(axis=1), classes, weight)], held)
-    if not balanced:
-        return _Set([make(labels, classes, weight)], held)
-    each = [labels[:, k : k + 1] for k in range(classes)]
-    return _Set([make(one, 1, _times(weight, class_weights(one, weight))) for one in each], held)
+    make = partial(Problem, features.images(vectors))
+    weights = label_weights(units, labels, options, task)
+    if task == "single-label":
+        return _Set([make(labels.argmax(axis=1), classes, weights[:, 0])], held)
+    if options.class_weight == "none":
+        return _Set([make(labels, classes, weights[:, 0])], held)
+    # Each label weighs the rows in its own way, which makes it a problem of its own.
+    return _Set([make(labels[:, [k]], 1, weights[:, k]) for k in range(classes)], held)
 
 
 def _fit(solver: Solver, sets: Sequence[_Set], cs: Sequence[float]) -> list[list[Fit]]:
@@ -140,14 +128,3 @@ def _parameters(samples: Samples, learned: Rows, options: ProbeOptions, c: float
         "unit_weights": options.unit_weights,
         **fitted_on(samples, learned),
     }
-
-
-def fitted_on(samples: Samples, learned: Rows) -> dict[str, object]:
-    """Return which rows the final fit has, for the record."""
-    splits = [split for split in ("train", "val") if (samples.split[learned] == split).any()]
-    units = len(np.unique(samples.units[learned]))
-    return {"fitted_on": " + ".join(splits), "fitted_images": len(learned), "fitted_units": units}
-
-
-def _times(weight: npt.NDArray[np.float64] | None, factor: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return factor if weight is None else weight * factor

@@ -21,13 +21,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vlmeval.methods.features import Features, class_weights, unit_weights
+from vlmeval.methods.features import Features
 from vlmeval.methods.probes import net
 from vlmeval.methods.probes.ask import Ask, Probed
-from vlmeval.methods.probes.held import Held, stacked
-from vlmeval.methods.probes.linear import fitted_on, kind_of
+from vlmeval.methods.probes.held import Held, kind_of, stacked
 from vlmeval.methods.probes.net import Net, Settings, TrainingRows, train
-from vlmeval.methods.probes.roles import Part, Rows, absent_classes, assign_roles
+from vlmeval.methods.probes.roles import Part, Rows, absent_classes, assign_roles, fitted_on
+from vlmeval.methods.probes.weights import label_weights, unit_shares
 from vlmeval.records import Embeddings, Finding, Level, ProbeOptions, Samples, TrainingCurve
 
 SETTINGS: Final = Settings()
@@ -96,9 +96,8 @@ def mlp_probe(samples: Samples, images: Embeddings, ask: Ask) -> Probed:
 
 
 def _data(samples: Samples, images: Embeddings, part: Part, options: ProbeOptions) -> _Data:
-    units = samples.units[part.learned]
-    weight = unit_weights(units) if options.unit_weights else None
-    features = Features.fit(options.features, images.vectors[part.learned], weight)
+    shares = unit_shares(samples.units[part.learned], options)
+    features = Features.fit(options.features, images.vectors[part.learned], shares)
     # A fixed order that has nothing to do with ids, which often follow source and class.
     mixed = part.learned[np.random.default_rng(0).permutation(len(part.learned))]
     rows = _rows(samples, images, mixed, features, options)
@@ -107,25 +106,12 @@ def _data(samples: Samples, images: Embeddings, part: Part, options: ProbeOption
 
 def _rows(samples: Samples, images: Embeddings, rows: Rows, features: Features, options: ProbeOptions) -> TrainingRows:
     labels = samples.labels[rows]
+    weight = label_weights(samples.units[rows], labels, options, samples.benchmark.task)
     return TrainingRows(
         features.images(images.vectors[rows]).astype(np.float32),
         labels.astype(np.float32),
-        _weights(samples.units[rows], labels, options, single=samples.benchmark.task == "single-label"),
+        np.asarray(weight / weight.mean(), dtype=np.float32),
     )
-
-
-def _weights(
-    units: npt.NDArray[np.str_], labels: npt.NDArray[np.bool_], options: ProbeOptions, *, single: bool
-) -> npt.NDArray[np.float32]:
-    """Return the weights of losses [n, K], mean 1: units count once, classes by their rarity, as the options say."""
-    weight = unit_weights(units) if options.unit_weights else np.ones(len(units))
-    columns = np.repeat(weight[:, None], labels.shape[1], axis=1)
-    if options.class_weight == "balanced":
-        if single:
-            columns *= class_weights(labels, weight)[:, None]
-        else:
-            columns *= np.stack([class_weights(one[:, None], weight) for one in labels.T], axis=1)
-    return np.asarray(columns / columns.mean(), dtype=np.float32)
 
 
 def _nets(rows: TrainingRows, held: TrainingRows | None, samples: Samples, ask: Ask) -> list[Net]:

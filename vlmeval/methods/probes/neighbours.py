@@ -22,12 +22,12 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from vlmeval.methods.features import Features, class_weights, unit_weights
+from vlmeval.methods.features import Features
 from vlmeval.methods.probes.ask import Ask, Probed
 from vlmeval.methods.probes.held import Held, stacked
-from vlmeval.methods.probes.linear import fitted_on
-from vlmeval.methods.probes.roles import Part, Rows, absent_classes, assign_roles
+from vlmeval.methods.probes.roles import Part, Rows, absent_classes, assign_roles, fitted_on
 from vlmeval.methods.probes.tuning import Grid, Judged, tune
+from vlmeval.methods.probes.weights import label_weights, unit_shares
 from vlmeval.methods.scored import Matrix
 from vlmeval.methods.zeroshot import unit_length
 from vlmeval.progress import Progress, silent
@@ -52,15 +52,8 @@ class Pool:
     @classmethod
     def of(cls, samples: Samples, rows: Rows, features: Matrix, ask: Ask) -> Self:
         """Make the pool of ``rows``, whose features [n, d] are given."""
-        labels, options = samples.labels[rows], ask.options
-        weight = unit_weights(samples.units[rows]) if options.unit_weights else np.ones(len(rows))
-        columns = np.repeat(weight[:, None], labels.shape[1], axis=1)
-        if options.class_weight == "balanced":
-            if samples.benchmark.task == "single-label":
-                columns *= class_weights(labels, weight)[:, None]
-            else:
-                columns *= np.stack([class_weights(one[:, None], weight) for one in labels.T], axis=1)
-        return cls(unit_length(features), labels, columns, options.temperature, ask.progress)
+        weight = label_weights(samples.units[rows], samples.labels[rows], ask.options, samples.benchmark.task)
+        return cls(unit_length(features), samples.labels[rows], weight, ask.options.temperature, ask.progress)
 
     def succession(self, queries: Matrix, ks: Sequence[int]) -> npt.NDArray[np.float64]:
         """Return :meth:`votes` with one more vote, for the pool's class mix: (k share + mix) / (k + 1)."""
@@ -159,8 +152,7 @@ def knn(samples: Samples, images: Embeddings, ask: Ask) -> Probed:
 
 def _pool(samples: Samples, images: Embeddings, part: Part, ask: Ask) -> tuple[Pool, Held]:
     vectors = images.vectors[part.learned]
-    weight = unit_weights(samples.units[part.learned]) if ask.options.unit_weights else None
-    features = Features.fit(ask.options.features, vectors, weight)
+    features = Features.fit(ask.options.features, vectors, unit_shares(samples.units[part.learned], ask.options))
     pool = Pool.of(samples, part.learned, features.images(vectors), ask)
     return pool, Held.of(samples, images, part.held, features)
 

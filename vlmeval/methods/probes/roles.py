@@ -141,6 +141,13 @@ def absent_classes(samples: Samples, rows: Rows) -> list[Finding]:
     return [Finding(code="class-not-in-train", severity="warning", message=message, count=len(names), examples=names)]
 
 
+def fitted_on(samples: Samples, learned: Rows) -> dict[str, object]:
+    """Return which rows the final fit has, for the record."""
+    splits = [split for split in ("train", "val") if (samples.split[learned] == split).any()]
+    units = len(np.unique(samples.units[learned]))
+    return {"fitted_on": " + ".join(splits), "fitted_images": len(learned), "fitted_units": units}
+
+
 def _folds(samples: Samples, train: Rows, seed: int) -> tuple[Part, ...]:
     units = linked_units(samples.units[train], [str(samples.images[row]) for row in train])
     single = samples.benchmark.task == "single-label"
