@@ -182,7 +182,8 @@ def _point(leading: MethodUsed, point: str, variant: str, shots: Shots) -> Metho
             "prompts": None,
             "curve": point.partition("@")[0],
             "shots": shots,
-            "seeds": tuple(SeedUsed(seed=s, parameters={"C": 1.0}) for s in range(SEEDS)),
+            "seeds": tuple(SeedUsed(seed=s, parameters={"C": 10.0 ** (s % 3)}) for s in range(SEEDS)),
+            "parameters": {"variant": variant, "default": {"C": 1.0}} if fitted else {"variant": variant},
             "certificate": certificate if fitted else None,
         }
     )  # fmt: skip

@@ -63,6 +63,7 @@ def few_shot_view(record: RunRecord, rows: Rows, tones: list[View]) -> View | No
         "regimes": [{"id": r, **_named(REGIMES, r, unit)} for r in regimes],
         "positions": [{"label": str(shots), "x": x} for shots, x in sweep.positions.items()],
         "seeds": max((len(m.seeds) for m in points), default=0) or record.plan.few_shot.seeds,
+        "one_at_all": all(len(m.seeds) <= 1 for m in points if m.shots == "all"),
         "zero_shot": None if sweep.zero_shot is None else sweep.zero_shot.title,
         "full": None if sweep.full is None else sweep.full.title,
         "level": points[0].level,

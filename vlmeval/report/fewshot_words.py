@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from typing import Final
 
@@ -38,6 +39,7 @@ def words_view(record: RunRecord, points: Sequence[MethodUsed], variants: Names,
         "draws": [] if used is None else _draws(used, regimes),
         "left_out": [] if used is None else list(used.left_out),
         "certificates": _certificates(points, variants),
+        "chosen": _chosen(points, variants, regimes),
     }
 
 
@@ -104,6 +106,28 @@ def _draws(used: FewShotUsed, regimes: Names) -> list[View]:
             }
         )
     return made
+
+
+def _chosen(points: Sequence[MethodUsed], variants: Names, regimes: Names) -> list[View]:
+    """Return, for each curve and hyperparameter, what was chosen inside the shots: the median over seeds, the range."""
+    made = []
+    for curve in dict.fromkeys(p.curve or "" for p in points):
+        own = [p for p in points if p.curve == curve]
+        _, variant, regime = [*curve.split(":"), "", ""][:3]
+        for name in own[0].parameters.get("default", {}):
+            cells = [
+                {"shots": str(p.shots), **_middle([s.parameters[name] for s in p.seeds if name in s.parameters])}
+                for p in own
+            ]
+            names = {"variant": variants.get(variant, (variant, ""))[0], "regime": regimes.get(regime, (regime, ""))[0]}
+            made.append({**names, "name": name, "cells": cells})
+    return made
+
+
+def _middle(values: Sequence[float]) -> View:
+    if not values:
+        return {"middle": None, "low": None, "high": None}
+    return {"middle": f"{statistics.median(values):.3g}", "low": f"{min(values):.3g}", "high": f"{max(values):.3g}"}
 
 
 def _certificates(points: Sequence[MethodUsed], variants: Names) -> list[View]:

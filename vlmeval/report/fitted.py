@@ -38,6 +38,15 @@ TOLD: Final = frozenset(
     }
 )
 """Parameters that the page says in words of its own."""
+SOLVERS: Final = {
+    "certified": "vlmeval's own, which bounds the error of every fit",
+    "sklearn": "scikit-learn's LogisticRegression as it is",
+}
+NAMES: Final = {"hidden": "hidden layers", "penalty": "L2 penalty", "batch": "batch size"}
+NOTICED: Final = frozenset(
+    {"grid-edge", "still-falling", "criterion-undefined", "neighbours-skipped", "class-not-in-train"}
+)
+"""Findings that belong to how probes were fitted."""
 PARAMETERS: Final = {"C": "C", "k": "k", "neighbours": "k"}
 
 
@@ -45,6 +54,12 @@ def fitted_view(record: RunRecord, level: str) -> list[View]:
     """Return one entry a trained method at this level, in the run's order; empty where nothing was trained."""
     trained = [m for m in whole_methods(record) if m.kind.endswith("probe") or m.kind == "knn"]
     return [_method(record, m) for m in trained if m.level == level]
+
+
+def noticed_view(record: RunRecord) -> list[View]:
+    """Return the findings about fitting: they stand in the audit, and beside the fits, too."""
+    found = {f.message: f for f in record.findings if f.code in NOTICED}
+    return [f.model_dump(mode="json") for f in found.values()]
 
 
 def _method(record: RunRecord, method: MethodUsed) -> View:
@@ -70,7 +85,8 @@ def _facts(record: RunRecord, method: MethodUsed) -> list[View]:
     if (rows := fitted_on(method, record.benchmark.unit.name)) is not None:
         lines.append(("Fitted on", rows))
     if method.seeds:
-        lines.append(("Seeds", f"{len(method.seeds)}; the value is their mean, the interval is over seeds and units"))
+        over = f"the value is their mean, the interval is over seeds and {record.benchmark.unit.name}s"
+        lines.append(("Seeds", f"{len(method.seeds)}; {over}"))
     return [{"name": name, "value": value} for name, value in lines]
 
 
@@ -113,7 +129,7 @@ def certificate_view(certificate: Certificate) -> View:
     fits = f"{certificate.fits:,} fit" + ("" if certificate.fits == 1 else "s")
     worst = None if certificate.worst is None else power(certificate.worst)
     if worst is None:
-        words = f"{fits} by {certificate.solver}, which gives no bound on its error"
+        words = f"{fits} by {SOLVERS.get(certificate.solver, certificate.solver)}: no bound on the error is known"
         if certificate.missed:
             words += f"; {certificate.missed:,} did not converge"
     elif certificate.missed:
@@ -123,7 +139,7 @@ def certificate_view(certificate: Certificate) -> View:
         words = f"{fits}, the worst provably within {worst} of its optimum"
     return {
         "words": words + " (relative objective)" if worst is not None else words,
-        "solver": certificate.solver,
+        "solver": SOLVERS.get(certificate.solver, certificate.solver),
         "missed": certificate.missed,
         "missed_fits": list(certificate.missed_fits),
     }
@@ -156,7 +172,7 @@ def _range(curves: tuple[TrainingCurve, ...], epoch: int, name: str) -> View | N
 def _plain(parameters: dict[str, Any]) -> list[View]:
     """Return the other parameters, named as people write; what is nested stays in run.json."""
     told = {name: short(value) for name, value in parameters.items() if name not in TOLD}
-    return [{"name": name.replace("_", " "), "value": value} for name, value in told.items() if value]
+    return [{"name": NAMES.get(name, name.replace("_", " ")), "value": value} for name, value in told.items() if value]
 
 
 def short(value: object) -> str:

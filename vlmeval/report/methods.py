@@ -15,6 +15,7 @@ from vlmeval.report.strata import leading_metric
 from vlmeval.report.tables import leading_chance
 
 GAP: Final = "last-first"
+UNTRAINED: Final = ("zero-shot", "scored")
 LOUD: Final = ("broken-probe",)
 
 
@@ -53,6 +54,7 @@ def _line(
         "kind": method.kind,
         "name": method_name(record, method, mixed=mixed),
         "prompts": method.prompts,
+        "prompt_set": _prompt_title(record, method),
         "headline": method.id == headline.id,
         "seeds": len(method.seeds) or None,
         "cells": [cell(row) for row in found],
@@ -62,10 +64,14 @@ def _line(
 
 def method_name(record: RunRecord, method: MethodUsed, *, mixed: bool) -> str:
     """Return what a reader calls a method: its prompt set where only prompt sets differ."""
-    titles = {p.id: p.title for p in record.prompts}
-    if method.prompts not in titles:
+    title = _prompt_title(record, method)
+    if title is None:
         return method.title
-    return f"Zero-shot: {titles[method.prompts]}" if mixed else titles[method.prompts]
+    return f"Zero-shot: {title}" if mixed else title
+
+
+def _prompt_title(record: RunRecord, method: MethodUsed) -> str | None:
+    return next((p.title for p in record.prompts if p.id == method.prompts), None)
 
 
 def _spread(metric: View, cells: list[View | None]) -> View:
@@ -96,6 +102,9 @@ def _source(record: RunRecord, rows: Rows, headline: MethodUsed, tone: View) -> 
     lines = [line for line in lines if any(c is not None for c in line["cells"])]
     if len(lines) < 2:
         return None
+    prompt_sets = [line for line in lines if line["kind"] == "zero-shot"]
+    if len(prompt_sets) == 1:
+        prompt_sets[0]["name"] = "Zero-shot"
     answered = [lv for lv in levels if not lv["other"]]
     return {
         "id": tone["id"],
@@ -118,12 +127,41 @@ def _by_level(
     gap = rows.averaged(method, metric, averaging, tone["id"], GAP)
     differences, zero_shot = Differences(record.differences), zero_shot_method(record, method.level)
     return {
+        "kind": method.kind,
         "name": method_name(record, method, mixed=True),
         "headline": method.id == headline.id,
         "cells": [cell(rows.averaged(method, metric, averaging, tone["id"], lv["id"])) for lv in levels],
         "gap": cell(gap),
         "versus": differences.of(gap, zero_shot),
     }
+
+
+def examples_view(comparison: View, few_shot: View | None) -> View | None:
+    """Return what labelled examples add to zero-shot, or None for a run that has only one of the two.
+
+    The trained method is the run's first, not its best: the best of several on the test rows flatters itself.
+    """
+    zero_shot = any(line["kind"] == "zero-shot" for line in comparison["rows"])
+    trained = [line for line in comparison["rows"] if line["kind"] not in UNTRAINED and any(line["cells"])]
+    if not zero_shot or not (trained or few_shot) or not comparison["metrics"]:
+        return None
+    return {
+        "metric": comparison["metrics"][0],
+        "trained": trained[0] if trained else None,
+        "needed": None if few_shot is None else _clearly(few_shot["needed"], comparison["metrics"][0]["id"]),
+        "most": None if few_shot is None else few_shot["positions"][-1]["label"],
+    }
+
+
+def _clearly(needed: View, metric: str) -> list[View]:
+    """Return the curves that are clearly better than zero-shot by a metric, each with the shots it takes."""
+    at = [m["id"] for m in needed["metrics"]]
+    if metric not in at:
+        return []
+    found = [(row, row["cells"][at.index(metric)]) for row in needed["rows"]]
+    return [
+        {"variant": row["variant"], "regime": row["regime"], "surely": c["surely"]} for row, c in found if c["surely"]
+    ]
 
 
 def alerts_view(record: RunRecord) -> list[View]:

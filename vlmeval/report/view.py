@@ -2,8 +2,9 @@
 
 In: a RunRecord and the Predictions kept beside it. Out: nested dicts, lists, strings and numbers, nothing else; the
 same record gives the same dict. Keys and their makers: `headline` headline.py; `overall`, `classes`, `thresholds`
-tables.py; `comparison`, `for_whom`, `alerts` methods.py; `fitted` fitted.py; `few_shot` fewshot.py; `tones`, `groups`
-strata.py; `confusion`, `curves`, `reliability` curves.py; `prompts`, `data`, `audit`, `about`, `environment` about.py.
+tables.py; `comparison`, `examples`, `for_whom`, `alerts` methods.py; `fitted`, `noticed` fitted.py; `few_shot`
+fewshot.py; `tones`, `groups` strata.py; `confusion`, `curves`, `reliability` curves.py; `prompts`, `data`, `audit`,
+`about`, `environment` about.py.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
     found = curves.find_predictions(predictions, leading)
     tones, groups = strata.strata_view(record, rows, leading)
     classes = tables.classes_view(record, rows, leading)
+    comparison = methods.comparison_view(record, rows, leading)
+    few_shot = fewshot.few_shot_view(record, rows, tones)
     return {
         "schema": VIEW_SCHEMA,
         "kind": "run",
@@ -54,10 +57,12 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
         "headline": headline.headline_view(record, rows, leading, tones, classes),
         "overall": tables.overall_view(record, rows, leading),
         "alerts": methods.alerts_view(record),
-        "comparison": methods.comparison_view(record, rows, leading),
+        "comparison": comparison,
+        "examples": methods.examples_view(comparison, few_shot),
         "for_whom": methods.for_whom_view(record, rows, leading, tones),
-        "few_shot": fewshot.few_shot_view(record, rows, tones),
+        "few_shot": few_shot,
         "fitted": fitted.fitted_view(record, leading.level),
+        "noticed": fitted.noticed_view(record),
         "shown_seed": found.seed if found is not None and len(leading.seeds) > 1 else None,
         "seeds": len(leading.seeds),
         "classes": classes,

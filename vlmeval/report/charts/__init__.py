@@ -108,7 +108,7 @@ def _comparison(view: View, charts: dict[str, Spec]) -> None:
     compared = view["comparison"]
     if len(compared["rows"]) < 2:
         return
-    names = without_shared_end([line["name"] for line in compared["rows"]])
+    names = _method_labels(compared["rows"])
     for i, metric in enumerate(compared["metrics"][:2]):
         items = [
             Item(name, line["cells"][i], not line["headline"])
@@ -148,6 +148,14 @@ def _group(group: View, charts: dict[str, Spec]) -> None:
 
 def _forest(items: list[Item], title: str, chance: float | None = None, reference: float | None = None) -> Spec:
     return {"height": ROW_HEIGHT * len(items) + 44, "spec": forest(items, title, chance, reference)}
+
+
+def _method_labels(lines: list[View]) -> list[str]:
+    """Return the methods' names for an axis; the words that all prompt sets end in are left out."""
+    titles = [line["prompt_set"] for line in lines if line["prompt_set"]]
+    short = dict(zip(titles, without_shared_end(titles), strict=True))
+    return [line["name"].replace(line["prompt_set"], short[line["prompt_set"]]) if line["prompt_set"] else line["name"]
+            for line in lines]  # fmt: skip
 
 
 def side_by_side_charts(view: View) -> dict[str, Spec]:

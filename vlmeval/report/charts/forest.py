@@ -38,7 +38,7 @@ def forest(items: Sequence[Item], title: str, chance: float | None = None, refer
         for name in ("lo", "v", "ch", "c")
     }
     y = alt.Y("k:N", scale=alt.Scale(domain=[str(i) for i in range(len(labels))]), sort=None, title=None)
-    y = y.axis(domain=False, ticks=False, grid=False, labelExpr=NAME_OF, labelLimit=260, minExtent=90)
+    y = y.axis(domain=False, ticks=False, grid=False, labelExpr=NAME_OF, minExtent=90)
     base = alt.Chart(inline(values)).encode(y=y)
     layers: list[Any] = []
     if reference is not None:
