@@ -158,6 +158,10 @@ def test_bad_rows_can_be_dropped_and_mistakes_have_their_exit_codes(cli: Cli, tm
     assert "dropped, as not finite: b" in dropped.err
     assert cli("data", "convert", tmp_path / "v.npz", *target, "--ids", "names").code == 2
     assert cli("data", "convert", tmp_path / "absent.npz", *target).code == 3
+    unknown = cli("data", "convert", tmp_path / "v.npz", *target, "--drop-bad", "--made-by", "medsiglip")
+    assert unknown.code == 2
+    assert "medsiglip-448" in unknown.err
+    assert cli("data", "convert", tmp_path / "v.npz", *target, "--drop-bad", "--made-by", "medsiglip-448").code == 0
     assert cli("data", "convert", tmp_path / "v.npz", "-o", tmp_path / "o.txt").code == 2
 
 

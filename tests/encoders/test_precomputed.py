@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vlmeval.catalog import load_catalog
+from vlmeval.encoders.given.convert import convert
 from vlmeval.encoders.precomputed import read_vectors
 from vlmeval.encoders.resolve import resolve
 from vlmeval.errors import DataError, MissingDataError, UsageError
@@ -351,3 +353,27 @@ def test_key_is_the_files_content(tmp_path: Path, no_cards) -> None:
 def test_a_model_that_computes_has_no_given_vectors(hf_clip: Path, no_cards) -> None:
     with pytest.raises(UsageError, match="computes its vectors"):
         resolve(str(hf_clip), no_cards).vectors()
+
+
+def test_what_is_known_of_the_model_that_made_them_goes_with_the_vectors(tmp_path: Path) -> None:
+    """Vectors of MedSigLIP have seen SCIN as the model has, also without its text side beside them."""
+    catalog = load_catalog()
+    card = catalog.model_card("medsiglip-448")
+    assert card.contamination
+    source = npz(tmp_path)
+    assert resolve(f"embeddings:{source}", catalog).card.contamination == ()
+    for model in ("medsiglip-448", "hf:google/medsiglip-448", "/no/such/place/medsiglip-448"):
+        for target in (tmp_path / "o.npz", tmp_path / "o.parquet"):
+            convert(source, target, model=model)
+            made = resolve(f"embeddings:{target}", catalog).card
+            assert made.contamination == card.contamination
+            assert made.licence == card.licence
+    convert(source, tmp_path / "o.npz", model="clip-demo")
+    assert resolve(f"embeddings:{tmp_path / 'o.npz'}", catalog).card.synthetic
+
+
+@pytest.mark.parametrize("meta", ["nonsense", "[1]", '{"model": 3}', '{"model": "hf:"}', '{"model": " "}', "{}"])
+def test_what_others_call_meta_is_left_alone(meta: str, tmp_path: Path, no_cards) -> None:
+    np.savez(tmp_path / "v.npz", ids=np.array(IDS), vectors=VECTORS, meta=np.array(meta))
+    assert resolve(f"embeddings:{tmp_path / 'v.npz'}", no_cards).card.contamination == ()
+    assert read_vectors(tmp_path / "v.npz").join(["a"], ["x"]).made == ""

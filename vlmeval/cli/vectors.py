@@ -19,7 +19,7 @@ SHOWN = 5
 CONVERT = """
 Examples:
 
-  vlmeval data convert scin_medsiglip_embeddings_and_binarized_labels.npz -o medsiglip.npz --bench scin@notebook
+  vlmeval data convert published.npz -o medsiglip.npz --made-by medsiglip-448 --bench scin@notebook
 
   vlmeval data convert embeddings.npz -o plain.parquet --ids paths --vectors features
 """
@@ -49,6 +49,8 @@ def convert(
                      "benchmark's samples have a vector.")] = None,
     ids: Annotated[str | None, typer.Option(help="Key of the array of names, where the layout does not say.")] = None,
     vectors: Annotated[str | None, typer.Option(help="Key of the array of vectors; KEY:COLUMN for a column.")] = None,
+    made_by: Annotated[str | None, typer.Option(help="Model that made the vectors, as for vlmeval run: reports then "
+                       "say what is known of its training data and licence.")] = None,
     drop_bad: Annotated[bool, typer.Option("--drop-bad", help="Leave vectors with NaN or infinity out.")] = False,
     data: Data = None,
     data_root: DataRoots = None,
@@ -58,10 +60,14 @@ def convert(
 
     Object arrays are read without unpickling: arrays, numbers and strings pass, anything else is refused by name.
     """
+    from vlmeval.catalog import load_catalog
     from vlmeval.encoders.given.convert import convert as convert_file
+    from vlmeval.encoders.resolve import resolve
 
+    if made_by is not None:
+        resolve(made_by, load_catalog(data_root or []))  # a name that nobody knows is no use in the file
     samples = None if bench is None else _samples(bench, data, data_root)
-    done = convert_file(source, out, ids=ids, vectors=vectors, drop=drop_bad)
+    done = convert_file(source, out, ids=ids, vectors=vectors, drop=drop_bad, model=made_by)
     if not json_output:
         rows = {key.replace("_", " "): value for key, value in done.as_dict().items() if key != "dropped"}
         console.table(None, ["what", "value"], [*rows.items(), ("dropped", len(done.dropped))])

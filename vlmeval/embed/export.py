@@ -15,7 +15,9 @@ from vlmeval.embed.cache import Cache
 from vlmeval.embed.options import Embedded, EmbedOptions
 from vlmeval.embed.pipeline import embed
 from vlmeval.embed.precomputed import image_names
+from vlmeval.encoders.given.formats import read_meta
 from vlmeval.encoders.given.plain import check_target, write_vectors
+from vlmeval.encoders.handle import VectorsHandle
 from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.environment import own_version
 from vlmeval.errors import MissingDataError
@@ -111,9 +113,11 @@ def _no_pictures(samples: Samples, found: str) -> MissingDataError:
 
 def _meta(handle: ModelHandle, samples: Samples, embedded: Embedded, kind: str) -> dict[str, Any]:
     benchmark = samples.benchmark
+    # Given vectors that are written again are still those of the model that made them.
+    maker = read_meta(handle.file).get("model") if isinstance(handle, VectorsHandle) else None
     return {
         "made": "exported",
-        "model": handle.spec,
+        "model": maker or handle.spec,
         "title": handle.card.title,
         "key": handle.key,
         "revision": embedded.facts.get("revision"),

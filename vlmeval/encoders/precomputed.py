@@ -152,4 +152,6 @@ def _made(meta: Mapping[str, Any]) -> str:
     """Say how the vectors came to be, as far as vlmeval wrote it into the file."""
     if meta.get("made") == "exported":
         return f"; exported from {meta.get('model')}: {meta.get('preprocessing')}"
-    return f"; converted from {meta.get('from')}" if meta.get("made") == "converted" else ""
+    if meta.get("made") != "converted":
+        return ""
+    return f"; converted from {meta.get('from')}" + (f", made by {meta['model']}" if meta.get("model") else "")

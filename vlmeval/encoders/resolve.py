@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from vlmeval.encoders import checkpoint
+from vlmeval.encoders.given.formats import read_meta
 from vlmeval.encoders.handle import VectorsHandle, WeightsHandle
 from vlmeval.encoders.hub import OPEN_CLIP_WEIGHTS, TRANSFORMERS_WEIGHTS, HubRepo, weight_files
 from vlmeval.encoders.protocol import ModelHandle
@@ -154,11 +156,33 @@ def _vectors(spec: Spec, catalog: Cards) -> VectorsHandle:
     text_model = None if spec.text_model is None else resolve(spec.text_model, catalog)
     if text_model is None:
         card = _made_up(spec, file.name, "transformers", Weights(hub=file.name), "softmax")
+        card = _as_its_maker(card, read_meta(file).get("model"), catalog)
     elif text_model.precomputed:
         raise UsageError("given vectors cannot be another's text side", found=spec.text)
     else:
         card = text_model.card.model_copy(update={"title": f"{text_model.card.title}, given vectors ({file.name})"})
     return VectorsHandle(spec.text, card, file, text_model)
+
+
+def _as_its_maker(made_up: ModelCard, model: object, catalog: Cards) -> ModelCard:
+    """Take over what is known of the model that made given vectors, where the file names it.
+
+    Vectors of MedSigLIP have seen SCIN as the model has. A path in a file is only a name here: nothing is read there.
+    """
+    if not isinstance(model, str) or not model.strip():
+        return made_up
+    try:
+        spec = parse(model)
+    except UsageError:
+        return made_up
+    card = catalog.model_cards.get(spec.name) if spec.kind == "card" else None
+    if card is None:
+        name = Path(spec.name).name if spec.kind == "folder" else spec.name
+        return _like_its_kin(made_up, replace(spec, name=name, folder=None), catalog)
+    taken = {"contamination": card.contamination, "licence": card.licence, "homepage": card.homepage}
+    note = f"vectors of model card {card.id}, as their file says; its training data and licence"
+    more = {"family": card.family, "prompts": card.prompts, "synthetic": card.synthetic, "note": note}
+    return made_up.model_copy(update={**taken, **more})
 
 
 def _folder_library(folder: Path) -> Library:

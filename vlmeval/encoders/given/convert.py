@@ -49,6 +49,7 @@ def convert(
     ids: str | None = None,
     vectors: str | None = None,
     drop: bool = False,
+    model: str | None = None,
 ) -> Converted:
     """Convert a file of embeddings; nothing in it is unpickled.
 
@@ -62,6 +63,8 @@ def convert(
         Keys of names and vectors where the layout does not say.
     drop
         Leave rows with NaN or infinity out instead of refusing the file.
+    model
+        The model that made the vectors; its training data and licence are then known where the file is used.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def convert(
         dropped=dropped,
     )
     meta = {"made": "converted", "from": source.name, "layout": found.layout, "dtype": found.dtype}
-    write_vectors(target, names, matrix, {**meta, "vlmeval": own_version()})
+    write_vectors(target, names, matrix, {**meta, "model": model, "vlmeval": own_version()})
     return converted
 
 

@@ -6,6 +6,7 @@ In: a file. Out: names as the file has them, vectors, and what vlmeval wrote int
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -154,6 +155,21 @@ def _meta(text: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return known if isinstance(known, dict) else {}
+
+
+def read_meta(file: Path) -> Mapping[str, Any]:
+    """Return what vlmeval wrote into an npz or parquet; nothing for any other file, a damaged one included."""
+    try:
+        if file.suffix.lower() == ".npz":
+            with np.load(file, allow_pickle=False) as arrays:
+                return _meta(str(check_text(arrays["meta"])) if "meta" in arrays.files else "")
+        if file.suffix.lower() == ".parquet":
+            import pyarrow.parquet as pq
+
+            return _meta((pq.read_schema(file).metadata or {}).get(META.encode(), b"").decode("utf-8", "replace"))
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, AttributeError, RefusedError):
+        return {}
+    return {}
 
 
 READERS: Final = {".npz": read_npz, ".npy": read_npy, ".parquet": read_parquet, ".csv": read_csv}
