@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vlmeval.encoders.given.convert import Converted, convert
 from vlmeval.encoders.given.plain import write_vectors
@@ -220,3 +225,24 @@ def test_ids_that_are_no_text_are_refused(tmp_path: Path) -> None:
         read_vectors(tmp_path / "in.npz")
     with pytest.raises(DataError, match="not UTF-8"):
         run(tmp_path, {"ids": np.array(["\ud800"]), "vectors": np.ones((1, 2))})
+
+
+@pytest.mark.filterwarnings("ignore:Reading `.npy`")
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_damaged_members_are_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
+    """Bytes are changed inside the archive, whose checksums are right again afterwards."""
+    layout = data.draw(st.sampled_from(["plain", "plain with objects", "dict", "rows as MedSigLIP's"]))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with zipfile.ZipFile(save(folder, **LAYOUTS[layout])) as archive:
+            members = {member: bytearray(archive.read(member)) for member in archive.namelist()}
+        with zipfile.ZipFile(folder / "in.npz", "w") as archive:
+            for member, content in members.items():
+                for _ in range(data.draw(st.integers(0, 3))):
+                    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+                archive.writestr(member, content)
+        with contextlib.suppress(DataError, UsageError):
+            read_vectors(folder / "in.npz")
+        with contextlib.suppress(DataError, UsageError):
+            convert(folder / "in.npz", folder / "out.npz")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,10 +15,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vlmeval.encoders.given.npz_objects import BAD_ARRAY, first_line
 from vlmeval.encoders.given.pickled_arrays import RefusedError, check_text
 from vlmeval.encoders.given.plain import META
 from vlmeval.errors import DataError, MissingDataError
 
+_BAD: Final = (*BAD_ARRAY, EOFError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RefusedError)
 Read = tuple[list[Any], npt.NDArray[Any], Mapping[str, Any]]
 """Names as the file has them, vectors, and what the file says of how it was made."""
 
@@ -40,10 +43,10 @@ def read_npz(file: Path) -> Read:
                     hint=_convert(file),
                 )
         try:
-            meta = str(arrays["meta"]) if "meta" in arrays.files else ""
-            ids = check_text(arrays["ids"])
-            return ids.reshape(-1).tolist() if ids.ndim else [ids.item()], arrays["vectors"], _meta(meta)
-        except (ValueError, EOFError, OSError, RefusedError) as error:
+            meta = str(_member(arrays, "meta")) if "meta" in arrays.files else ""
+            ids = _member(arrays, "ids")
+            return ids.reshape(-1).tolist() if ids.ndim else [ids.item()], _member(arrays, "vectors"), _meta(meta)
+        except _BAD as error:
             raise _pickled(file, error) from error
 
 
@@ -128,10 +131,18 @@ def _list_column(column: Any, file: Path) -> npt.NDArray[Any]:
     return np.asarray(numbers.reshape(len(column), lengths[0] if lengths else 0))
 
 
+def _member(arrays: Any, key: str) -> npt.NDArray[Any]:
+    """Return an array of an npz; raises TypeError for a member that is something else."""
+    array = arrays[key]
+    if not isinstance(array, np.ndarray):  # numpy gives the bytes of what does not begin as an array does
+        raise TypeError(f"{key} is no npy array")
+    return check_text(array)
+
+
 def _load(file: Path) -> Any:
     try:
         return np.load(file, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except _BAD as error:
         raise _pickled(file, error) from error
 
 
@@ -139,7 +150,7 @@ def _pickled(file: Path, error: Exception) -> DataError:
     return DataError(
         "not readable as plain arrays; pickled content is never read",
         file=file,
-        found=str(error).splitlines()[0],
+        found=first_line(error),
         hint=_convert(file),
     )
 
@@ -162,12 +173,12 @@ def read_meta(file: Path) -> Mapping[str, Any]:
     try:
         if file.suffix.lower() == ".npz":
             with np.load(file, allow_pickle=False) as arrays:
-                return _meta(str(check_text(arrays["meta"])) if "meta" in arrays.files else "")
+                return _meta(str(_member(arrays, "meta")) if "meta" in arrays.files else "")
         if file.suffix.lower() == ".parquet":
             import pyarrow.parquet as pq
 
             return _meta((pq.read_schema(file).metadata or {}).get(META.encode(), b"").decode("utf-8", "replace"))
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, AttributeError, RefusedError):
+    except _BAD:
         return {}
     return {}
 

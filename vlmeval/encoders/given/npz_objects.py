@@ -11,6 +11,7 @@ import io
 import lzma
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -34,6 +35,8 @@ _DAMAGED: Final = (
     RuntimeError,
     ValueError,
 )
+BAD_ARRAY: Final = (ValueError, TypeError, SyntaxError, OverflowError, tokenize.TokenError)
+"""What numpy raises for a damaged header, beside errors of the file itself."""
 Arrays = dict[str, npt.NDArray[Any]]
 SUFFIX: Final = ".npy"
 MAX_RATIO: Final = 50  # vectors hardly shrink when compressed; an archive that grows 50-fold is no file of vectors
@@ -99,8 +102,13 @@ def read_array(data: bytes, file: Path, key: str | None) -> npt.NDArray[Any]:
             hint="ask who made the file for plain arrays: numpy.savez(FILE, ids=numpy.array(ids, dtype=str), "
             "vectors=vectors)",
         ) from error
-    except ValueError as error:
-        raise DataError("not a whole npy array", file=file, key=key, found=str(error).splitlines()[0]) from error
+    except BAD_ARRAY as error:
+        raise DataError("not a whole npy array", file=file, key=key, found=first_line(error)) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _numbers(
