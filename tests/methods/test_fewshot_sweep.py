@@ -50,11 +50,9 @@ def normed(x: Array) -> Array:
     return np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True))
 
 
-def out_of_fold(
-    x: Array, labels: Array, weight: Array, folds: Array, rows: tuple[Array, Array, bool], c: float
-) -> Array:
-    """Probabilities of ``rows`` (inputs, folds, single label) by scikit-learn, a fit a fold."""
-    inputs, row_fold, single = rows
+def out_of_fold(learned: tuple[Array, ...], inputs: Array, row_fold: Array, c: float, *, single: bool) -> Array:
+    """Probabilities of ``inputs`` by scikit-learn, a fit a fold of ``learned``: features, labels, weights, folds."""
+    x, labels, weight, folds = learned
     held = np.zeros((len(inputs), labels.shape[1]))
     fit = {"C": c, "tol": 1e-10, "max_iter": 10**5}
     for fold in range(5):
@@ -389,10 +387,12 @@ def test_certificates_count_every_fit_and_name_those_that_miss() -> None:
     assert certificate.worst is not None
     assert 0 < certificate.worst <= 1e-8
     assert certificate.missed == 0
-    strict = few_shot(samples, images, None, ask_for(c_grid=GRID, tolerance=1e-30), options).points[0].certificate
+    impossible = few_shot(samples, images, None, ask_for(c_grid=GRID, tolerance=1e-30), options)
+    strict = impossible.points[0].certificate
+    assert "uncertified-fits" in [finding.code for finding in impossible.findings]
     assert strict is not None
     assert strict.missed == strict.fits
-    assert strict.missed_fits[0] == "seed 0, fold 0, C = 0.1"
+    assert strict.missed_fits[0] == "4 shots, seed 0, fold 0, C = 0.1"
 
 
 def test_an_edge_of_the_grid_is_noticed() -> None:

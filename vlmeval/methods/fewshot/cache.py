@@ -45,7 +45,7 @@ def _solve(jobs: Sequence[Job], fitting: Fitting) -> list[Solved]:
 def _one(job: Job, *, single_label: bool) -> Solved:
     inputs, offset = job.inputs(), job.target_offset()
     ballots = _ballots(job, single_label=single_label)
-    votes = {beta: _votes(inputs, job.x, ballots, beta) for beta in {b for a, b in job.candidates if a > 0}}
+    votes = _votes(inputs, job.x, ballots, sorted({beta for alpha, beta in job.candidates if alpha > 0}))
     logits = [offset + alpha * votes[beta] if alpha > 0 else offset for alpha, beta in job.candidates]
     return Solved(np.stack(logits), np.full(len(job.candidates), np.nan))
 
@@ -67,9 +67,14 @@ def _divided(values: Matrix, sums: npt.NDArray[np.float64]) -> Matrix:
     return np.asarray(np.divide(values, sums, out=np.zeros_like(values), where=sums > 0))
 
 
-def _votes(inputs: Matrix, x: Matrix, ballots: Matrix, beta: float) -> Matrix:
-    blocks = [inputs[start : start + BLOCK] for start in range(0, len(inputs), BLOCK)]
-    return np.concatenate([np.exp(-beta * (1 - block @ x.T)) @ ballots for block in blocks])
+def _votes(inputs: Matrix, x: Matrix, ballots: Matrix, betas: Sequence[float]) -> dict[float, Matrix]:
+    """Return the votes [m, K'] for every beta."""
+    votes = {beta: np.empty((len(inputs), ballots.shape[1])) for beta in betas}
+    for start in range(0, len(inputs) if betas else 0, BLOCK):
+        away = inputs[start : start + BLOCK] @ x.T - 1
+        for beta in betas:
+            votes[beta][start : start + BLOCK] = np.exp(beta * away) @ ballots
+    return votes
 
 
 CACHE: Final = Variant(

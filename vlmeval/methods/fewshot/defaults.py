@@ -20,10 +20,11 @@ CACHE_ALPHA: Final = 1.0
 CACHE_BETA: Final = 5.5
 """Weight and sharpness of `cache`: Tip-Adapter's own defaults (Zhang et al. 2022, ECCV, section 4)."""
 
-CACHE_ALPHAS: Final = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+CACHE_ALPHAS: Final = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 CACHE_BETAS: Final = (1.0, 5.5, 15.0, 40.0)
-"""Grid of `cache` beside alpha = 0 (zero-shot). Small weights for draws of many units, whose affinities add up; sharp
-ones because pictures of skin are alike: their cosines lie close to 1."""
+"""Grid of `cache` beside alpha = 0 (zero-shot). Sharp betas because pictures of skin are alike, their cosines lie close
+to 1; large alphas because a sharp beta leaves small affinities; small ones for draws of many units, whose votes add up.
+"""
 
 COSINE_SCALE: Final = 100.0
 """Logit scale of a model whose rule is the plain cosine: the cap of CLIP's learned scale (Radford et al. 2021, section

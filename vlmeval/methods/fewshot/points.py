@@ -54,13 +54,13 @@ def _seed_point(solver: Solver, lesson: Lesson, entry: Entry, chosen: Chosen) ->
 def _certificate(solver: Solver, members: Sequence[Solved]) -> Certificate:
     gaps: list[tuple[float, str]] = []
     for lesson, entry, chosen in members:
-        for candidate in solver.grid if solver.holds_out(lesson) else ():
+        # C = 0 is zero-shot itself and no fit.
+        for candidate in (c for c in solver.grid if c[0] > 0 and solver.holds_out(lesson)):
             for fold, gap in enumerate(entry.held[candidate].gap.tolist()):
-                gaps.append((gap, f"seed {lesson.seed}, fold {fold}, C = {candidate[0]:g}"))
-        name = f"seed {lesson.seed}, C = {chosen.candidate[0]:g}"
-        gaps.append((float(entry.final[chosen.candidate].gap[0]), name))
-    # C = 0 is zero-shot itself and no fit.
-    gaps = [(gap, name) for gap, name in gaps if not name.endswith("C = 0")]
+                gaps.append((gap, f"{lesson.shots} shots, seed {lesson.seed}, fold {fold}, C = {candidate[0]:g}"))
+        if chosen.candidate[0] > 0:
+            name = f"{lesson.shots} shots, seed {lesson.seed}, C = {chosen.candidate[0]:g}"
+            gaps.append((float(entry.final[chosen.candidate].gap[0]), name))
     tolerance = solver.ask.options.tolerance
     missed = [name for gap, name in gaps if not gap <= tolerance]
     return Certificate(

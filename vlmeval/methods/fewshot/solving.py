@@ -6,9 +6,12 @@ All fits of a batch of lessons go to the solver together; batches are bounded in
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,12 +24,11 @@ from vlmeval.methods.fewshot.lesson import Lesson, sha256
 from vlmeval.methods.fewshot.rows import Rows
 from vlmeval.methods.fewshot.variant import Candidate, Fitting, Job, Solved, Variant
 from vlmeval.methods.probes.ask import Ask
+from vlmeval.methods.probes.fits import solver_code
 from vlmeval.methods.scored import Matrix
 from vlmeval.progress import Progress
 from vlmeval.records import FeatureKind, FewShotOptions, ScoreKind, digest_of
 
-FORM: Final = "few-shot-1"
-"""Part of every key; to be raised when a variant computes something else from the same input."""
 BATCH_BYTES: Final = 256 * 2**20
 """Features and coefficients of the jobs that go to a variant together."""
 
@@ -192,7 +194,7 @@ class Solver:
         held = self.holds_out(lesson)
         return digest_of(
             {
-                "form": FORM,
+                "code": [solver_code(), method_code()],
                 "variant": self.variant.id,
                 "lesson": lesson.digest,
                 "folds": sha256(lesson.folds) if held and lesson.folds is not None else None,
@@ -226,3 +228,13 @@ def spread(scores: Matrix, lesson: Lesson, classes: int, kind: ScoreKind) -> Mat
     full = np.full((len(scores), classes), lowest)
     full[:, lesson.columns] = scores
     return full
+
+
+@functools.cache
+def method_code() -> str:
+    """Return the digest of the sources of this folder and of the methods' shared parts: part of every key."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.py"), *folder.parent.glob("*.py")]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -22,6 +22,7 @@ from vlmeval.methods.fewshot.solving import Solver
 from vlmeval.methods.fewshot.variant import Variant
 from vlmeval.methods.fewshot.variants import VARIANTS
 from vlmeval.methods.probes.ask import Ask
+from vlmeval.methods.probes.fits import fit_findings
 from vlmeval.methods.probes.roles import check_vectors
 from vlmeval.progress import Progress
 from vlmeval.records import Draw, Embeddings, FewShotOptions, FewShotVariant, Finding, Samples, Shots
@@ -79,8 +80,11 @@ def few_shot(
             pairs = solver.solve(batch, meter.of(len(batch)))
             solved += [(lesson, entry, chosen) for lesson, (entry, chosen) in zip(batch, pairs, strict=True)]
             meter.add(len(batch))
-        points += points_of(solver, solved)
+        own = points_of(solver, solved)
         findings += edges(solver, solved)
+        for point in own:
+            findings += [] if point.certificate is None else fit_findings(point.certificate)
+        points += own
     findings += small_pool(draws, samples) + unlearnable(skipped)
     return FewShotResult(points, used(pool.samples, options, draws, shortfalls, left_out), findings)
 
