@@ -1,11 +1,11 @@
 """Classes without a row and labels with only one value: a free intercept would run to infinity for them.
 
-* Class codes, class c without a row (of weight > 0): the regression is fitted over the classes seen; c gets coefficients
-  0 and an intercept 50 below the mean of the seen classes' logits (whose coefficients sum to 0), lowered further by the
-  most that the offset favours c on a training row. Its probability is then under exp(-50) = 2e-22 there: 0 in float64
-  terms, and finite, so that ranks exist.
-* Label with one value: coefficients 0 and intercept log((n1 + 1/2) / (n0 + 1/2)), n1 and n0 the summed weights of rows with
-  and without it.
+* Class codes, class c without a row (of weight > 0): the regression is fitted over the classes seen; c gets
+  coefficients 0 and an intercept 50 below the mean of the seen classes' logits (whose coefficients sum to 0), lowered
+  further by the most that the offset favours c on a training row. Its probability is then under exp(-50) = 2e-22
+  there: 0 in float64 terms, and finite, so that ranks exist.
+* Label with one value: coefficients 0 and intercept log((n1 + 1/2) / (n0 + 1/2)), n1 and n0 the summed weights of rows
+  with and without it.
 * Without an intercept the penalty keeps everything finite: nothing is missing.
 """
 
@@ -20,13 +20,16 @@ FAR_BELOW = 50.0
 
 def missing(problem: Problem) -> tuple[int, ...]:
     """Return the codes of classes or labels that cannot be fitted."""
-    if not problem.intercept:
-        return ()
+    return unseen(problem) if problem.intercept else ()
+
+
+def unseen(problem: Problem) -> tuple[int, ...]:
+    """Return the codes of classes without a row of weight > 0, or of labels with only one value on such rows."""
     used = problem.y if problem.weight is None else problem.y[problem.weight > 0]
     if problem.task == "softmax":
         seen = np.bincount(used, minlength=problem.classes) > 0
     else:
-        seen = used.any(axis=0) & ~used.all(axis=0)
+        seen = np.asarray(used.any(axis=0) & ~used.all(axis=0))
     return tuple(int(k) for k in np.flatnonzero(~seen))
 
 

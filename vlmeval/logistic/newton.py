@@ -1,129 +1,134 @@
-"""Newton's method with conjugate gradients inside, for a batch of problems of one shape, every C at once."""
+"""Inexact Newton steps for a batch of fits: outer steps in one dtype, directions from a batch that may be in another.
+
+Dembo, Eisenstat and Steihaug, Inexact Newton methods, SIAM J. Numer. Anal. 19 (1982); the tolerance of each direction
+follows Eisenstat and Walker, Choosing the forcing terms, SIAM J. Sci. Comput. 17 (1996), choice 2.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vlmeval.logistic.losses import curve, evaluate, per_fit, value
-from vlmeval.logistic.problem import Task
+from vlmeval.logistic.batch import Batch, objective, squared
+from vlmeval.logistic.certificate import Stand, certified, stand
+from vlmeval.logistic.conjugate import newton_direction
+from vlmeval.logistic.losses import value
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-NEWTON_STEPS = 60
-CG_STEPS = 400
 HALVINGS = 40
+FIRST_RATIO, LEAST_RATIO = 0.25, 1e-3
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Problems of one shape on one device: z [P, n, r], y [P, 1, K, n], weight [P, 1, 1, n], offset like y or None."""
+class Solution:
+    """Fits: w [P, F, K, d], b [P, F, K]; objective, relative gap and Newton steps taken [P, F]."""
 
-    z: Tensor
-    y: Tensor
-    weight: Tensor
-    offset: Tensor | None
-    task: Task
-    intercept: bool
+    w: Tensor
+    b: Tensor
+    objective: Tensor
+    gap: Tensor
+    steps: Tensor
+
+    @classmethod
+    def start(cls, w: Tensor, b: Tensor) -> Solution:
+        """Return fits that nothing is known about but where they start."""
+        import torch
+
+        unknown = torch.full(b.shape[:2], torch.nan, dtype=w.dtype, device=w.device)
+        return cls(w.clone(), b.clone(), unknown, unknown.clone(), torch.zeros_like(unknown, dtype=torch.int64))
+
+    def store(self, fits: Tensor, w: Tensor, b: Tensor, at: Stand) -> None:
+        """Write what these fits have come to."""
+        self.w[:, fits], self.b[:, fits], self.objective[:, fits], self.gap[:, fits] = w, b, at.f, at.gap
 
 
-def solve(batch: Batch, cs: Tensor, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return W [P, C, K, r], b [P, C, K] and the Newton steps taken [P, C, 1|K]."""
+@dataclass(frozen=True)
+class _Live:
+    """Fits still at work: positions, where they are, |g|^2 before the last step (inf: none), whether a step failed."""
+
+    fits: Tensor
+    w: Tensor
+    b: Tensor
+    logits: Tensor
+    last: Tensor
+    stuck: Tensor
+
+    def keep(self, at: Tensor) -> _Live:
+        w, b, logits, last, stuck = (t[:, at] for t in (self.w, self.b, self.logits, self.last, self.stuck))
+        return _Live(self.fits[at], w, b, logits, last, stuck)
+
+
+def solve(batch: Batch, inner: Batch, start: Solution, tolerance: float, *, steps: int, certify: bool) -> Solution:
+    """Take Newton steps until every fit's relative gap is within ``tolerance``, or stuck, or ``steps`` are taken.
+
+    ``batch`` is what is minimised; ``inner`` is the same fits in the dtype and coordinates of conjugate gradients.
+    ``certify``: gaps are certified ones (else estimates) and intercepts exact.
+    """
     import torch
 
-    p, _n, r = batch.z.shape
-    k = batch.y.shape[2]
-    w = torch.zeros(p, len(cs), k, r, dtype=batch.z.dtype, device=batch.z.device)
-    b = torch.zeros(p, len(cs), k, dtype=batch.z.dtype, device=batch.z.device)
-    cw = batch.weight * cs[None, :, None, None]
-    offset = 0 if batch.offset is None else batch.offset
-    logits = torch.zeros(p, len(cs), k, batch.z.shape[1], dtype=w.dtype, device=w.device) + offset
-    steps = torch.zeros_like(per_fit(b, batch.task))
-    for _ in range(NEWTON_STEPS):
-        loss, residual, prob = evaluate(logits, batch.y, batch.task)
-        g, gb = back(cw * residual, batch)
-        g = g + w
-        f = objective(w, loss, cw, batch.task)
-        size = per_fit((g * g).sum(-1) + gb * gb, batch.task)
-        active = size > 0.5 * tolerance * f
-        if not bool(active.any()):
-            break
-        steps += active
-        goal = torch.minimum(0.25 * size, size * size / (size + f)).clamp(min=0.1 * tolerance * f)
-        d, db = conjugate_gradients(g, gb, prob, cw, goal, batch)
-        t, du = line_search(logits, w, d, db, f, (g, gb), cw, batch)
-        w, b = w + t[..., None] * d, b + t * db
-        logits = logits + t[..., None] * du
-        if not bool((t > 0).any()):
-            break
-    return w, b, steps
+    out = replace(Solution.start(start.w, start.b), steps=start.steps.clone())
+    p, f = start.b.shape[:2]
+    last = torch.full((p, f), torch.inf, dtype=start.w.dtype, device=start.w.device)
+    fits = torch.arange(f, device=last.device)
+    live = _Live(fits, start.w, start.b, batch.logits(start.w, start.b), last, torch.zeros_like(last, dtype=torch.bool))
+    for step in range(steps + 1):
+        if certify:
+            at, b, logits = certified(batch, live.w, live.b, live.logits)
+            live = replace(live, b=b, logits=logits)
+        else:
+            at = stand(batch, live.w, live.logits)
+        active = (at.gap > tolerance) & ~live.stuck
+        going = active.any(dim=0)
+        if step == steps or not bool(going.all()):
+            out.store(live.fits, live.w, live.b, at)
+            keep = going.nonzero()[:, 0]
+            if step == steps or len(keep) == 0:
+                break
+            batch, inner, live, at, active = (
+                batch.keep(keep),
+                inner.keep(keep),
+                live.keep(keep),
+                at.keep(keep),
+                active[:, keep],
+            )
+        out.steps[:, live.fits] += active
+        live = _step(batch, inner, live, at, active, tolerance)
+    return out
 
 
-def back(s: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Sums over rows of s [P, C, K, n]: against features [P, C, K, r], and plain [P, C, K] (0 without intercept)."""
-    p, c, k, n = s.shape
-    g = (s.reshape(p, c * k, n) @ batch.z).reshape(p, c, k, -1)
-    return g, s.sum(-1) * float(batch.intercept)
-
-
-def forth(w: Tensor, b: Tensor, batch: Batch) -> Tensor:
-    """Logit changes [P, C, K, n] of a step w [P, C, K, r], b [P, C, K]."""
-    p, c, k, r = w.shape
-    return (w.reshape(p, c * k, r) @ batch.z.transpose(1, 2)).reshape(p, c, k, -1) + b[..., None]
-
-
-def objective(w: Tensor, loss: Tensor, cw: Tensor, task: Task) -> Tensor:
-    """Return the objective of every fit, [P, C, 1|K]."""
-    return 0.5 * per_fit((w * w).sum(-1), task) + (cw * loss).sum(-1)
-
-
-def conjugate_gradients(
-    g: Tensor, gb: Tensor, prob: Tensor, cw: Tensor, goal: Tensor, batch: Batch
-) -> tuple[Tensor, Tensor]:
-    """Solve H (d, db) = -(g, gb) until the squared residual is under ``goal`` [P, C, 1|K] in every fit."""
+def _step(batch: Batch, inner: Batch, live: _Live, at: Stand, active: Tensor, tolerance: float) -> _Live:
+    """One Newton step with backtracking; fits that are not ``active`` stay where they are."""
     import torch
 
-    task = batch.task
-    p, c, k, n = prob.shape
-    diagonal = cw * prob * (1 - prob)
-    scale = 1 + (diagonal.reshape(p, c * k, n) @ batch.z.square()).reshape(g.shape)
-    scale_b = diagonal.sum(-1).clamp(min=1e-300)
-    d, db = torch.zeros_like(g), torch.zeros_like(gb)
-    r, rb = -g, -gb
-    s, sb = r / scale, rb / scale_b
-    q, qb = s, sb
-    rho = per_fit((r * s).sum(-1) + rb * sb, task)
-    for _ in range(CG_STEPS):
-        hq, hqb = back(curve(prob, forth(q, qb, batch), cw, task), batch)
-        hq = hq + q
-        bend = per_fit((q * hq).sum(-1) + qb * hqb, task)
-        live = (per_fit((r * r).sum(-1) + rb * rb, task) > goal) & (bend > 0)
-        if not bool(live.any()):
-            break
-        a = torch.where(live, rho / bend, 0)
-        d, db = d + a[..., None] * q, db + a * qb
-        r, rb = r - a[..., None] * hq, rb - a * hqb
-        s, sb = r / scale, rb / scale_b
-        rho, old = per_fit((r * s).sum(-1) + rb * sb, task), rho
-        beta = torch.where(live, rho / old, 0)
-        q, qb = s + beta[..., None] * q, sb + beta * qb
-    return d, db
+    kind, low = live.w.dtype, inner.z.dtype
+    size = squared(at.g, at.gb)
+    ratio = torch.where(live.last.isinf(), FIRST_RATIO, (size / live.last).square().clamp(LEAST_RATIO, FIRST_RATIO))
+    goal = torch.where(active, torch.maximum(ratio, 0.5 * tolerance * at.f / size), torch.inf)
+    # Of length 1, so that float32 neither overflows nor underflows.
+    norm = size.sqrt().clamp(min=1e-30)
+    g, gb = at.g / norm[..., None, None], at.gb / norm[..., None]
+    d, db = newton_direction(inner.inward(g), gb.to(low), at.prob.to(low), goal.to(low), inner)
+    d, db = inner.outward(d, kind) * norm[..., None, None], db.to(kind) * norm[..., None]
+    t, du = _line_search(batch, live, at, d, db)
+    w, b = live.w + t[..., None, None] * d, live.b + t[..., None] * db
+    return replace(live, w=w, b=b, logits=live.logits + t[..., None, None] * du, last=size, stuck=active & (t == 0))
 
 
-def line_search(
-    logits: Tensor, w: Tensor, d: Tensor, db: Tensor, f: Tensor, g: tuple[Tensor, Tensor], cw: Tensor, batch: Batch
-) -> tuple[Tensor, Tensor]:
-    """Halve the step of every fit until the objective falls enough: t [P, C, 1|K] and the logit change of t = 1."""
+def _line_search(batch: Batch, live: _Live, at: Stand, d: Tensor, db: Tensor) -> tuple[Tensor, Tensor]:
+    """Halve every fit's step until its objective falls enough: t [P, F] (0: never) and the logit change of t = 1."""
     import torch
 
-    task = batch.task
-    du = forth(d, db, batch)
-    slope = per_fit((g[0] * d).sum(-1) + g[1] * db, task)
-    t = torch.ones_like(f)
+    du = batch.forth(d, db)
+    slope = (at.g * d).sum((-1, -2)) + (at.gb * db).sum(-1)
+    slack = 64 * torch.finfo(at.f.dtype).eps * at.f
+    t = torch.ones_like(at.f)
+    bad = torch.ones_like(at.f, dtype=torch.bool)
     for _ in range(HALVINGS):
-        new = objective(w + t[..., None] * d, value(logits + t[..., None] * du, batch.y, task), cw, task)
-        bad = new > f + 1e-4 * t * slope + 1e-14 * f
+        s = t[..., None, None]
+        new = objective(live.w + s * d, value(live.logits + s * du, batch.y), batch.cw)
+        bad = ~(new <= at.f + 1e-4 * t * slope + slack)
         if not bool(bad.any()):
             break
         t = torch.where(bad, t / 2, t)

@@ -1,7 +1,7 @@
 """What a logistic regression is fitted to, and what a fit is: plain arrays, checked on entry.
 
-In comes a `Problem`: rows, truth, weights, offsets. Out comes a `Fit` for each C: the weight matrix and intercepts in the
-coordinates of the rows that were given, the objective, and a certified bound of its distance from the optimum.
+In comes a `Problem`: rows, truth, weights, offsets. Out comes a `Fit` for each C: the weight matrix and intercepts in
+the coordinates of the rows that were given, the objective, and a certified bound of its distance from the optimum.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Problem:
         Weight of each row, float [n], not negative, or None for 1. Rows of weight 0 are ignored. Class weights, unit
         weights and the like are multiplied into it by the caller.
     offset
-        Logits that are added to every row's own, float [n, K]; the coefficients are penalised as the distance from them.
+        Logits that are added to every row's own, float [n, K]; coefficients are penalised as the distance from them.
     intercept
         True: a free, unpenalised intercept. False: none.
 

@@ -1,6 +1,7 @@
 """The same problems by scikit-learn's `LogisticRegression`, literally: for published recipes and as an outside check.
 
-No certificate: ``gap`` is NaN, and ``converged`` is what scikit-learn says. Labels are fitted one by one, as
+Classes without a row and labels with one value, which scikit-learn refuses, are in ``missing`` as in the certified
+solver, with an intercept or without. No certificate: ``gap`` is NaN, and ``converged`` is what scikit-learn says. Labels are fitted one by one, as
 `MultiOutputClassifier(LogisticRegression(...))` does.
 """
 
@@ -8,12 +9,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from vlmeval.errors import UsageError
-from vlmeval.logistic.missing import intercepts, missing
+from vlmeval.logistic.missing import intercepts, unseen
 from vlmeval.logistic.problem import Fit, Floats, Problem
 from vlmeval.progress import Progress, silent
 
@@ -47,7 +49,8 @@ def fit_sklearn(
 
 
 def _fit(problem: Problem, c: float, options: dict[str, Any]) -> Fit:
-    absent = missing(problem)
+    problem = _weighted_rows(problem)
+    absent = unseen(problem)
     k = problem.classes
     coef, intercept = np.zeros((k, problem.x.shape[1])), np.zeros(k)
     intercept[list(absent)] = intercepts(problem, absent)
@@ -66,6 +69,14 @@ def _fit(problem: Problem, c: float, options: dict[str, Any]) -> Fit:
     return Fit(
         c, coef, intercept, _objective(problem, coef, intercept, c, absent), np.nan, iterations, converged, absent
     )
+
+
+def _weighted_rows(problem: Problem) -> Problem:
+    """Leave out rows of weight 0, which would count as their class being there."""
+    if problem.weight is None or problem.weight.all():
+        return problem
+    rows = problem.weight > 0
+    return replace(problem, x=problem.x[rows], y=problem.y[rows], weight=problem.weight[rows])
 
 
 def _call(problem: Problem, y: np.ndarray, c: float, options: dict[str, Any]) -> tuple[Floats, Floats, int, bool]:
