@@ -7,15 +7,49 @@ different grids: it is fastest with many problems at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vlmeval.logistic import Fit, Problem, fit_logistic
 from vlmeval.logistic.missing import intercepts
 from vlmeval.methods.features import class_weights
-from vlmeval.methods.fewshot.variant import Candidate, Fitting, Job, Solved
+from vlmeval.methods.fewshot.variant import Candidate, Fitting, Job, Solved, Vector
 from vlmeval.methods.scored import Matrix
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A problem whose offset has mean 0 a label, by ``level`` [K], where a free intercept makes up for it.
+
+    Zero-shot logits of labels can lie far from 0 (SigLIP's around its bias); a fit that starts there starts where the
+    loss has no curvature.
+    """
+
+    problem: Problem
+    level: Vector
+
+    @classmethod
+    def of(cls, problem: Problem) -> _Part:
+        if problem.offset is None or not problem.intercept:
+            return cls(problem, np.zeros(problem.classes))
+        level = np.average(problem.offset, axis=0, weights=problem.weight)
+        return cls(replace(problem, offset=problem.offset - level), level)
+
+    def scaled(self, c: float) -> Problem:
+        """Return the problem with C in its weights."""
+        weight = np.ones(len(self.problem.x)) if self.problem.weight is None else self.problem.weight
+        return self.problem if c == 1.0 else replace(self.problem, weight=weight * c)
+
+    def logits(self, fit: Fit, inputs: Matrix, fitting: Fitting) -> Matrix:
+        """Return logits [m, K] without the inputs' offset."""
+        logits = fit.logits(inputs) - self.level
+        if fit.missing:
+            # A class that no row has gets probability 0, the same for every row. A label with one value stays at its
+            # offset or, without one, at its smoothed rate by weights without C in them.
+            rate = intercepts(self.problem, fit.missing) if self.problem.offset is None else 0.0
+            logits[:, list(fit.missing)] = -np.inf if fitting.single_label else rate
+        return logits
 
 
 def solve_fits(jobs: Sequence[Job], fitting: Fitting, *, intercept: bool) -> list[Solved]:
@@ -28,9 +62,9 @@ def solve_fits(jobs: Sequence[Job], fitting: Fitting, *, intercept: bool) -> lis
     for grid, members in groups.items():
         cs = [c for (c,) in grid if c > 0] if grid else [1.0]
         fitted = [i for i in members if any(c > 0 for (c,) in jobs[i].candidates)]
-        problems = [_problems(jobs[i], fitting, intercept=intercept) for i in fitted]
+        problems = [[_Part.of(p) for p in _problems(jobs[i], fitting, intercept=intercept)] for i in fitted]
         factors = [1.0 if grid else jobs[i].candidates[0][0] for i in fitted]
-        flat = [_scaled(problem, c) for parts, c in zip(problems, factors, strict=True) for problem in parts]
+        flat = [part.scaled(c) for parts, c in zip(problems, factors, strict=True) for part in parts]
         fits = iter(_fit(flat, cs, fitting) if flat else [])
         by_job = {i: [(p, next(fits)) for p in parts] for i, parts in zip(fitted, problems, strict=True)}
         for i in members:
@@ -64,12 +98,7 @@ def _problems(job: Job, fitting: Fitting, *, intercept: bool) -> list[Problem]:
     ]
 
 
-def _scaled(problem: Problem, c: float) -> Problem:
-    weight = np.ones(len(problem.x)) if problem.weight is None else problem.weight
-    return problem if c == 1.0 else replace(problem, weight=weight * c)
-
-
-def _logits(job: Job, parts: list[tuple[Problem, list[Fit]]], fitting: Fitting) -> Solved:
+def _logits(job: Job, parts: list[tuple[_Part, list[Fit]]], fitting: Fitting) -> Solved:
     inputs = job.inputs()
     offset = None if job.offset is None else job.target_offset()
     logits = np.empty((len(job.candidates), len(inputs), len(job.columns)))
@@ -81,18 +110,8 @@ def _logits(job: Job, parts: list[tuple[Problem, list[Fit]]], fitting: Fitting) 
                 raise ValueError("C = 0 says nothing without an offset")
             logits[i] = offset
             continue
-        own = [_of_fit(problem, fits[position], inputs, fitting) for problem, fits in parts]
+        own = [part.logits(fits[position], inputs, fitting) for part, fits in parts]
         logits[i] = np.concatenate(own, axis=1) if offset is None else np.concatenate(own, axis=1) + offset
         gap[i] = max(fits[position].gap for _, fits in parts)
         position += 1
     return Solved(logits, gap)
-
-
-def _of_fit(problem: Problem, fit: Fit, inputs: Matrix, fitting: Fitting) -> Matrix:
-    logits = fit.logits(inputs)
-    if fit.missing:
-        # A class that no row has gets probability 0, the same for every row. A label with one value stays at its
-        # offset or, without one, at its smoothed rate by the weights as they were before C was multiplied into them.
-        rate = intercepts(problem, fit.missing) if problem.offset is None else 0.0
-        logits[:, list(fit.missing)] = -np.inf if fitting.single_label else rate
-    return logits
