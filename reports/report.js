@@ -19,8 +19,9 @@
     return { ...families[chart.family], datasets: { points: points(chart.points), chance: points(chance) } };
   };
   const draw = (box) => {
-    // Names may take 260 px, on a phone two fifths of the width: the numbers need the rest.
-    const labelLimit = Math.min(260, Math.max(90, 0.42 * box.clientWidth));
+    // Names may take 260 px, and half of the width at most, on a phone less: the numbers need the rest.
+    const width = box.clientWidth;
+    const labelLimit = Math.min(260, Math.max(90, (width < 420 ? 0.42 : 0.5) * width));
     const fitted = { ...config, axisY: { ...config.axisY, labelLimit } };
     const compiled = vegaLite.compile(specOf(charts[box.dataset.chart]), { config: fitted, logger: vega.logger(vega.Error) }).spec;
     const runtime = vega.parse(compiled, null, { ast: true });

@@ -32,6 +32,12 @@ def probed_multi(multi: Run) -> Run:
 
 
 @pytest.fixture(scope="session")
+def with_probes() -> Callable[..., Run]:
+    """Add probes and few-shot points to a run; keyword arguments are those of ``add_probes``."""
+    return add_probes
+
+
+@pytest.fixture(scope="session")
 def make_run() -> Callable[..., Run]:
     """Simulate a run; keyword arguments are the fields of ``Recipe``."""
     return lambda **changes: simulate(replace(Recipe(), **changes))

@@ -49,7 +49,7 @@ def report(
 def _each(runs: list[Path], output: Path | None, *, json_output: bool) -> None:
     """Render each run's own report."""
     from vlmeval import store
-    from vlmeval.report import build_view, render
+    from vlmeval.report import build_view, headline_method, render
 
     if output is not None and len(runs) > 1:
         raise UsageError("-o goes with one run", hint="leave it out: each report is written to its run folder; or put "
@@ -57,7 +57,9 @@ def _each(runs: list[Path], output: Path | None, *, json_output: bool) -> None:
     views = []
     for folder in runs:
         record = store.read_record(folder)
-        views.append(build_view(record, store.read_predictions(folder, record)))
+        # Curves are of the method that leads; the scores of others, hundreds of few-shot fits, need not be read.
+        shown = record.model_copy(update={"methods": (headline_method(record),)})
+        views.append(build_view(record, store.read_predictions(folder, shown, seeds=True)))
         if not json_output:
             home = folder.parent if folder.name == store.RECORD else folder
             _write(output or home / store.REPORT, render(views[-1]))

@@ -6,8 +6,9 @@ makes the Vega-Lite specifications). ``build_side_by_side`` and ``render_side_by
 Templates, style sheet, script and chart runtime are in the data folder `reports/`.
 """
 
+from vlmeval.report.lookup import headline_method
 from vlmeval.report.render import render, render_side_by_side
 from vlmeval.report.side_by_side import build_side_by_side
 from vlmeval.report.view import build_view
 
-__all__ = ["build_side_by_side", "build_view", "render", "render_side_by_side"]
+__all__ = ["build_side_by_side", "build_view", "headline_method", "render", "render_side_by_side"]

@@ -10,8 +10,8 @@ from vlmeval.report.lookup import View, counted
 from vlmeval.report.text import percent, sentence
 
 NO_COMPARISON: Final = (
-    "This is no statistical comparison: the runs are tested on different samples, so a difference between two columns "
-    "has no interval and may be chance. Read each column against its own line for guessing"
+    "This is no statistical comparison: a difference between two columns has no interval here and may be chance. Read "
+    "each column against its own line for guessing"
 )
 NOTABLE: Final = 0.01
 SHOWN: Final = ("train", "val", "test")
@@ -27,7 +27,7 @@ def protocol(record: RunRecord) -> str:
 def reasons(records: Sequence[RunRecord], labels: Sequence[str], levels: Sequence[Level]) -> list[str]:
     """Return one sentence for each thing that makes the runs' numbers differ, the gravest first."""
     found = [*_leaks(records, labels), *_splits(records, labels), *_levels(records, labels, levels)]
-    found += _rates(records, labels, levels) + _questions(records, labels) + _models(records, labels)
+    found += _tests(records) + _rates(records, labels, levels) + _questions(records, labels) + _models(records, labels)
     return [sentence(words) for words in (*found, NO_COMPARISON)]
 
 
@@ -58,6 +58,12 @@ def _levels(records: Sequence[RunRecord], labels: Sequence[str], levels: Sequenc
         f"{' and '.join(by['image'])} counts every picture, {' and '.join(by['unit'])} makes one answer of all "
         f"pictures of a {unit}"
     ]
+
+
+def _tests(records: Sequence[RunRecord]) -> list[str]:
+    if len({r.data.test_ids_digest for r in records}) == 1:
+        return ["All runs are tested on the same pictures"]
+    return ["The tests are of different samples: a harder or easier test set moves a number by itself"]
 
 
 def _rates(records: Sequence[RunRecord], labels: Sequence[str], levels: Sequence[Level]) -> list[str]:

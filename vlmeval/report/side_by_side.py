@@ -83,10 +83,10 @@ def _task(records: Sequence[RunRecord]) -> Task | None:
 
 
 def _sides(records: Sequence[RunRecord]) -> list[Side]:
-    """Return the runs, called by their benchmark, and by model and digest where that does not tell them apart."""
+    """Return the runs, called by their benchmark; by model and digest, too, where that tells them apart."""
     names = [r.benchmark.id for r in records]
     for more in ([r.plan.model for r in records], [r.digest[:8] for r in records]):
-        if len(set(names)) < len(names):
+        if len(set(names)) < len(names) and len(set(more)) > 1:
             names = [f"{name}, {one}" for name, one in zip(names, more, strict=True)]
     return [
         Side(record, Rows(record.rows), headline_method(record).level, name)

@@ -163,7 +163,7 @@ def side_by_side_charts(view: View) -> dict[str, Spec]:
     charts: dict[str, Spec] = {}
     for i, metric in enumerate(view["metrics"][:2]):
         items = [
-            Item(f"{line['name']}: {run['label']}", line["cells"][r][i], run["loud"])
+            Item(f"{line['name']}, {run['label']}", line["cells"][r][i], run["loud"])
             for line in view["rows"]
             for r, run in enumerate(view["runs"])
             if line["cells"][r][i] is not None
