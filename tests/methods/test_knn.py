@@ -16,7 +16,7 @@ from sklearn.preprocessing import normalize
 from vlmeval.errors import DataError, UsageError
 from vlmeval.methods.kept import Kept
 from vlmeval.methods.probes import Ask, knn, neighbours
-from vlmeval.methods.probes.neighbours import nearest
+from vlmeval.methods.probes.neighbours import Pool, nearest
 from vlmeval.records import Embeddings, ProbeOptions
 
 KS = (1, 3, 10, 30)
@@ -123,6 +123,16 @@ def test_row_order_changes_nothing_though_all_vectors_tie(made: Any) -> None:
     other = knn(samples.take(order), Embeddings(tied.ids[order], tied.vectors[order], "k"), ask()).scored[None]["image"]
     by_id = dict(zip(other.ids, other.scores, strict=True))
     np.testing.assert_array_equal(one.scores, np.stack([by_id[name] for name in one.ids]))
+
+
+def test_equal_pictures_tie_though_a_matrix_product_rounds_them_apart() -> None:
+    rng = np.random.default_rng(0)
+    same = np.repeat(normalize(rng.normal(size=(1, 515))), 203, axis=0)
+    queries = normalize(rng.normal(size=(13, 515)))
+    labels = np.zeros((203, 2), dtype=bool)
+    labels[0, 0], labels[1:, 1] = True, True
+    votes = Pool(same, labels, np.ones((203, 2)), 0.07).votes(queries, [1])
+    np.testing.assert_array_equal(votes[0], np.tile([1.0, 0.0], (13, 1)))
 
 
 def test_blocks_change_nothing(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,6 +140,26 @@ def test_balanced_class_weights_equal_scikit_learns(made: Any, task: str) -> Non
     np.testing.assert_allclose(image.scores, expected, atol=2e-4)
 
 
+@pytest.mark.parametrize("task", ["single-label", "multi-label"])
+def test_class_weights_count_units_where_units_count_once(made: Any, task: str) -> None:
+    samples, images = made(task=task)
+    chosen = ask(c_grid=(1.0,), class_weight="balanced", refit=False, tolerance=1e-12)
+    image = run(samples, images, chosen).scored[None]["image"].in_split("test")
+    x, y, units = split_of(samples, images, "train")
+    own, new = once(units), normalize(split_of(samples, images, "test")[0])
+
+    def balanced(codes: Any) -> Any:
+        mass = np.bincount(codes, weights=own)
+        return own * (own.sum() / (len(mass) * mass))[codes]
+
+    if task == "single-label":
+        expected = fit(normalize(x), y.argmax(1), balanced(y.argmax(1)), 1.0)(new)
+    else:
+        each = [y[:, k].astype(int) for k in range(3)]
+        expected = np.stack([fit(normalize(x), one, balanced(one), 1.0)(new)[:, 1] for one in each], axis=1)
+    np.testing.assert_allclose(image.scores, expected, atol=1e-5)
+
+
 def test_mean_score_pooling_averages_the_pictures_probabilities(made: Any) -> None:
     samples, images = made()
     scored = run(samples, images, ask(pooling="mean-score")).scored[None]
