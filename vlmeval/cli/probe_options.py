@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -16,6 +16,7 @@ from vlmeval.errors import UsageError
 if TYPE_CHECKING:
     from vlmeval.records import FewShotOptions, ProbeOptions
 
+Options = TypeVar("Options", bound="ProbeOptions | FewShotOptions")
 PROBES: Final = "Probes (linear-probe, mlp-probe, knn; few-shot shares them)"
 FEW_SHOT: Final = "Few-shot"
 
@@ -131,7 +132,7 @@ def probe_options(**given: Any) -> ProbeOptions:
         given["neighbours"] = tuple(whole(part, "--neighbours") for part in listed(given["neighbours"]))
     recipe = given.pop("recipe", None)
     base = ProbeOptions() if recipe is None else apply_recipe(ProbeOptions(), recipe)
-    return _made(ProbeOptions, {**base.model_dump(), **_named(given)})
+    return _made(ProbeOptions, {**base.model_dump(), **plain(**given)})
 
 
 def few_shot_options(**given: Any) -> FewShotOptions:
@@ -149,7 +150,7 @@ def few_shot_options(**given: Any) -> FewShotOptions:
     for name in ("regimes", "variants"):
         if given.get(name) is not None:
             given[name] = tuple(listed(given[name]))
-    return _made(FewShotOptions, _named(given))
+    return _made(FewShotOptions, plain(**given))
 
 
 def grid(text: str, option: str) -> tuple[float, ...]:
@@ -193,11 +194,12 @@ OPTION_OF: Final = {
 """Fields whose option does not bear their own name."""
 
 
-def _named(given: Mapping[str, Any]) -> dict[str, Any]:
+def plain(**given: Any) -> dict[str, Any]:
+    """Return what was given, without what is None, and enumerations as their values."""
     return {name: getattr(value, "value", value) for name, value in given.items() if value is not None}
 
 
-def _made(record: type[Any], values: Mapping[str, Any]) -> Any:
+def _made(record: type[Options], values: Mapping[str, Any]) -> Options:
     from pydantic import ValidationError
 
     try:

@@ -143,27 +143,13 @@ def run(
         shots=shots, seeds=seeds, regimes=regime, few_units=few_units, variants=variant, tune=tune
     )
     options = EmbedOptions(device=device, dtype=dtype.value, batch_size=batch_size, workers=workers)
-    plans = [
-        Plan(
-            benchmark=one_bench,
-            model=one_model,
-            methods=methods,
-            prompts=tuple(prompts or ()),
-            aggregation=aggregation.value if aggregation else None,
-            score=score.value if score else None,
-            pooling=pooling.value,
-            split=split.value,
-            draws=draws,
-            seed=seed,
-            dtype=dtype.value,
-            probe=fitting,
-            few_shot=few_shot,
-            limit=limit,
-            max_missing=max_missing,
-        )
-        for one_bench in dict.fromkeys(bench)
-        for one_model in dict.fromkeys(model)
-    ]
+    shared = probe.plain(
+        methods=methods, prompts=tuple(prompts or ()), aggregation=aggregation, score=score, pooling=pooling,
+        split=split, draws=draws, seed=seed, dtype=dtype, probe=fitting, few_shot=few_shot, limit=limit,
+        max_missing=max_missing,
+    )  # fmt: skip
+    pairs = [(one_bench, one_model) for one_bench in dict.fromkeys(bench) for one_model in dict.fromkeys(model)]
+    plans = [Plan.model_validate({"benchmark": one, "model": other, **shared}) for one, other in pairs]
     run_all(plans, data_root or [], (out, data, cache), options, json_output=json_output)
 
 

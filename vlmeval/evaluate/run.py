@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from vlmeval import store
 from vlmeval.catalog import Catalog
 from vlmeval.data.audit import audit, refuse_leaks
 from vlmeval.data.repeats import without_repeats
@@ -121,6 +122,8 @@ def _made(material: Material) -> Made:
     whole = Made()
     for name in material.plan.methods:
         whole.add(STEPS[name](material))
+    # Numbers are computed from what will be read back.
+    whole.predictions = [store.as_stored(one) for one in whole.predictions]
     return whole
 
 
