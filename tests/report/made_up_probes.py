@@ -55,7 +55,7 @@ def add_probes(run: Run, *, regimes: tuple[str, ...] = ("balanced", "natural"), 
         seeds = 5 if method_id == "mlp-probe" else None
         methods += [_probe(m, method_id, title, seeds) for m in record.methods if m.id == leading.id]
         rows += [_moved(r, method_id, gain, seeds) for r in own]
-        made += [_renamed(p, method_id, seeds) for p in predictions if p.method == leading.id]
+        made += [one for p in predictions if p.method == leading.id for one in _renamed(p, method_id, seeds)]
     points, point_rows, differences = _sweep(record, leading, own, regimes)
     methods += points
     if headline is not None:
@@ -123,8 +123,8 @@ def _probe(old: MethodUsed, method_id: str, title: str, seeds: int | None) -> Me
     return old.model_copy(update=update)
 
 
-def _renamed(p: Predictions, method_id: str, seeds: int | None) -> Predictions:
-    return replace(p, method=method_id, seed=0 if seeds else None)
+def _renamed(p: Predictions, method_id: str, seeds: int | None) -> list[Predictions]:
+    return [replace(p, method=method_id, seed=seed) for seed in (range(seeds) if seeds else (None,))]
 
 
 def _moved(row: MetricRow, method_id: str, gain: float, seeds: int | None) -> MetricRow:
