@@ -38,7 +38,7 @@ def broken_probe(
     if auroc < AUROC or balanced_accuracy > chance + SHARE * (1 - chance):
         return None
     single = task == "single-label"
-    mend = "class weights, a larger C (fewer neighbours)" if single else "thresholds chosen on validation"
+    mend = "class weights, or a larger C (knn: fewer neighbours)" if single else "thresholds chosen on validation"
     message = (
         f"{method}: scores rank well (AUROC {auroc:.3f}) but decisions are hardly better than chance (balanced "
         f"accuracy {balanced_accuracy:.3f}, chance {chance:.3f}). The embedding is not to blame: too strong a penalty "
