@@ -16,7 +16,7 @@ from vlmeval.errors import UsageError
 if TYPE_CHECKING:
     from vlmeval.records import FewShotOptions, ProbeOptions
 
-Options = TypeVar("Options", bound="ProbeOptions | FewShotOptions")
+Options = TypeVar("Options", "ProbeOptions", "FewShotOptions")
 PROBES: Final = "Probes (linear-probe, mlp-probe, knn; few-shot shares them)"
 FEW_SHOT: Final = "Few-shot"
 
