@@ -224,7 +224,7 @@ def test_a_case_of_two_classes_is_refused_and_named(cli: Cli, world: World, chec
     [
         (["--method", ","], 2, "no method is named"),
         (["--method", "zero-shot,zero-shot"], 2, "named twice"),
-        (["--method", "zero-shot,linear-probe"], 2, "unknown method 'linear-prob'"),
+        (["--method", "zero-shot,linear-prob"], 2, "unknown method 'linear-prob'"),
         (["--limit", 1, "--split", "val"], 3, "has no val samples to evaluate"),
     ],
 )
