@@ -76,6 +76,41 @@ def test_every_visible_chart_is_drawn_with_marks(open_page: Open, name: str) -> 
         assert shown.nth(i).locator("svg path, svg text").count() > 3
 
 
+def test_few_shot_lines_differ_in_colour_dash_and_marker_and_zero_shot_is_in_the_chart(open_page: Open) -> None:
+    page = open_page("multi")
+    chart = page.locator('[data-chart="shots-metric-0-balanced-0"]')
+    lines = chart.locator(".mark-line.role-mark path")
+    look = "e => { const c = getComputedStyle(e); return [c.stroke, c.strokeDasharray]; }"
+    seen = [lines.nth(i).evaluate(look) for i in range(lines.count())]
+    assert len({colour for colour, _ in seen}) == len({dash for _, dash in seen}) == 4
+    shapes = chart.locator(".mark-symbol path")
+    assert len({shapes.nth(i).get_attribute("d")[:12] for i in range(shapes.count())}) == 4
+    assert chart.locator(".mark-rule.role-mark line").count() == 2
+    assert chart.locator(".mark-area.role-mark path").count() == 4
+    labels = chart.locator("svg text").all_text_contents()
+    assert [t for t in labels if t in ("1", "2", "4", "8", "16", "32", "all")] == [
+        "1",
+        "2",
+        "4",
+        "8",
+        "16",
+        "32",
+        "all",
+    ]
+    legend = page.locator("#few-shot .legend").first.all_inner_texts()[0]
+    for name in ("Text-anchored probe", "Logistic probe", "Nearest class mean", "Zero-shot"):
+        assert name in legend
+    colour = page.locator("#few-shot .legend .k0 .line").first.evaluate("e => getComputedStyle(e).stroke")
+    assert colour in {c for c, _ in seen}
+
+
+def test_runs_side_by_side_are_drawn_and_fit_a_phone(open_page: Open) -> None:
+    page = open_page("side", width=375, scheme="dark")
+    assert page.locator(".chart.failed").count() == 0
+    assert page.locator('[data-chart="side-0"] .mark-symbol path').count() == 8
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
 def test_hostile_class_names_label_the_axes(open_page: Open) -> None:
     page = open_page("hostile")
     labels = page.locator('[data-chart="classes-auroc"] svg text').all_text_contents()
@@ -161,7 +196,10 @@ def test_without_script_the_numbers_are_all_there(browser: Any, files: dict[str,
     context.close()
 
 
-@pytest.mark.parametrize(("name", "scheme", "width"), [("single", "light", 1280), ("multi", "dark", 375)])
+@pytest.mark.parametrize(
+    ("name", "scheme", "width"),
+    [("single", "light", 1280), ("multi", "dark", 375), ("side", "light", 375)],
+)
 def test_axe_finds_nothing_serious(browser: Any, files: dict[str, Path], name: str, scheme: str, width: int) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
     page = context.new_page()
