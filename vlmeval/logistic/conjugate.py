@@ -31,7 +31,7 @@ def newton_direction(g: Tensor, gb: Tensor, prob: Tensor, goal: Tensor, batch: B
     d, db, r, rb = torch.zeros_like(g), torch.zeros_like(gb), -g, -gb
     q, qb = r * scale, rb * scale_b
     rho = (r * q).sum((-1, -2)) + (rb * qb).sum(-1)
-    for _ in range(CG_STEPS):
+    for _ in range(min(CG_STEPS, 3 * g.shape[2] * (g.shape[3] + 1) + 10)):
         live = squared(r, rb) > goal
         some = live.any(dim=0)
         if not bool(some.all()):

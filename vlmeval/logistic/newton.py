@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from vlmeval.logistic.batch import Batch, objective, squared
 from vlmeval.logistic.certificate import Stand, certified, stand
 from vlmeval.logistic.conjugate import newton_direction
+from vlmeval.logistic.dense import dense_direction
 from vlmeval.logistic.losses import value
 
 if TYPE_CHECKING:
@@ -60,11 +61,14 @@ class _Live:
         return _Live(self.fits[at], w, b, logits, last, stuck)
 
 
-def solve(batch: Batch, inner: Batch, start: Solution, tolerance: float, *, steps: int, certify: bool) -> Solution:
+def solve(
+    batch: Batch, inner: Batch, start: Solution, tolerance: float, *, steps: int, certify: bool, dense: bool = False
+) -> Solution:
     """Take Newton steps until every fit's relative gap is within ``tolerance``, or stuck, or ``steps`` are taken.
 
     ``batch`` is what is minimised; ``inner`` is the same fits in the dtype and coordinates of conjugate gradients.
-    ``certify``: gaps are certified ones (else estimates) and intercepts exact.
+    ``certify``: gaps are certified ones (else estimates), intercepts exact. ``dense``: no conjugate gradients but the
+    whole Hessian.
     """
     import torch
 
@@ -94,23 +98,28 @@ def solve(batch: Batch, inner: Batch, start: Solution, tolerance: float, *, step
                 active[:, keep],
             )
         out.steps[:, live.fits] += active
-        live = _step(batch, inner, live, at, active, tolerance)
+        live = _step(batch, inner, live, at, active, None if dense else tolerance)
     return out
 
 
-def _step(batch: Batch, inner: Batch, live: _Live, at: Stand, active: Tensor, tolerance: float) -> _Live:
-    """One Newton step with backtracking; fits that are not ``active`` stay where they are."""
+def _step(batch: Batch, inner: Batch, live: _Live, at: Stand, active: Tensor, tolerance: float | None) -> _Live:
+    """One Newton step with backtracking; exact where ``tolerance`` is None. Converged fits may move too."""
     import torch
 
     kind, low = live.w.dtype, inner.z.dtype
     size = squared(at.g, at.gb)
     ratio = torch.where(live.last.isinf(), FIRST_RATIO, (size / live.last).square().clamp(LEAST_RATIO, FIRST_RATIO))
-    goal = torch.where(active, torch.maximum(ratio, 0.5 * tolerance * at.f / size), torch.inf)
     # Of length 1, so that float32 neither overflows nor underflows.
     norm = size.sqrt().clamp(min=1e-30)
     g, gb = at.g / norm[..., None, None], at.gb / norm[..., None]
-    d, db = newton_direction(inner.inward(g), gb.to(low), at.prob.to(low), goal.to(low), inner)
+    if tolerance is None:
+        d, db = dense_direction(inner.inward(g), gb.to(low), at.prob.to(low), inner)
+    else:
+        goal = torch.where(active, torch.maximum(ratio, 0.5 * tolerance * at.f / size), torch.inf)
+        d, db = newton_direction(inner.inward(g), gb.to(low), at.prob.to(low), goal.to(low), inner)
     d, db = inner.outward(d, kind) * norm[..., None, None], db.to(kind) * norm[..., None]
+    # float32 that overflowed is no direction: such a fit is stuck here and goes on in float64.
+    d, db = d.nan_to_num(0, 0, 0), db.nan_to_num(0, 0, 0)
     t, du = _line_search(batch, live, at, d, db)
     w, b = live.w + t[..., None, None] * d, live.b + t[..., None] * db
     return replace(live, w=w, b=b, logits=live.logits + t[..., None, None] * du, last=size, stuck=active & (t == 0))

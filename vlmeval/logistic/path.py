@@ -3,7 +3,8 @@
 A bucket's values of C are taken in ascending order and in a few waves: fits of one wave run side by side, and the next
 wave starts from the last two of it, extrapolated in log C. Each wave is solved three times over, each time from where
 the last one ended: in float32 and in the basis of `vlmeval.logistic.basis`, roughly; in float64 and the rows' own
-coordinates, to the tolerance, with certificates; and, for fits that missed it, with conjugate gradients in float64 too.
+coordinates, to the tolerance, with certificates; and, for fits that missed it, in float64 throughout, by the whole
+Hessian where it is small.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from vlmeval.logistic.basis import basis, moments
 from vlmeval.logistic.batch import Batch
+from vlmeval.logistic.dense import UNKNOWNS
 from vlmeval.logistic.newton import Solution, solve
 from vlmeval.logistic.problem import Task
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-ROUGH, ROUGH_STEPS = 100, 60
+ROUGH, ROUGH_STEPS, FINE_STEPS = 100, 60, 25
 LEAST_ROUGH = 1e-6
 WAVE = 3
 ELEMENTS = 2**24
@@ -67,15 +69,32 @@ def _solve(batch: Batch, low: Batch, start: Solution, weight: Tensor, tolerance:
     fine = (w.isfinite().all(-1).all(-1) & b.isfinite().all(-1))[..., None]
     start = Solution.start(torch.where(fine[..., None], w, 0), torch.where(fine, b, 0))
     start = replace(start, steps=found.steps)
-    out = solve(batch, low, start, tolerance, steps=max_steps, certify=True)
+    out = solve(batch, low, start, tolerance, steps=min(FINE_STEPS, max_steps), certify=True)
     missed = (~(out.gap <= tolerance)).any(dim=0).nonzero()[:, 0]
-    if len(missed) > 0 and max_steps > 1:
+    if len(missed) > 0:
         again = Solution(*(t[:, missed] for t in _fields(out)))
-        exact = replace(batch.keep(missed), moment=moments(batch.z, weight))
-        again = solve(exact, exact, again, tolerance, steps=max_steps, certify=True)
+        again = _solve_exactly(batch.keep(missed), low, again, weight, tolerance, max_steps)
         for whole, part in zip(_fields(out), _fields(again), strict=True):
             whole[:, missed] = part
     return out
+
+
+def _solve_exactly(
+    batch: Batch, low: Batch, start: Solution, weight: Tensor, tolerance: float, max_steps: int
+) -> Solution:
+    """Go on in float64 alone, in a basis orthonormal to its rounding; by whole Hessians where they are small."""
+    import torch
+
+    n, d = batch.z.shape[1:]
+    dense = batch.y.shape[2] * (min(n, d) + 1) <= UNKNOWNS
+    inner = batch
+    if n < d or not dense:
+        assert low.turn is not None  # noqa: S101
+        turn = torch.linalg.qr(batch.z.transpose(1, 2) if dense else low.turn.double())[0]
+        z = batch.z @ turn
+        inner = replace(batch, z=z, turn=turn, moment=moments(z, weight))
+        start = replace(start, w=inner.outward(inner.inward(start.w), start.w.dtype))
+    return solve(batch, inner, start, tolerance, steps=max_steps, certify=True, dense=dense)
 
 
 def _waves(count: int, elements: int) -> list[int]:

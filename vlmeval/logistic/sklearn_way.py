@@ -1,8 +1,8 @@
 """The same problems by scikit-learn's `LogisticRegression`, literally: for published recipes and as an outside check.
 
 Classes without a row and labels with one value, which scikit-learn refuses, are in ``missing`` as in the certified
-solver, with an intercept or without. No certificate: ``gap`` is NaN, and ``converged`` is what scikit-learn says. Labels are fitted one by one, as
-`MultiOutputClassifier(LogisticRegression(...))` does.
+solver, with an intercept or without. No certificate: ``gap`` is NaN, and ``converged`` is what scikit-learn says.
+Labels are fitted one by one, as `MultiOutputClassifier(LogisticRegression(...))` does.
 """
 
 from __future__ import annotations
