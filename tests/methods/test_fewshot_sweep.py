@@ -346,14 +346,17 @@ def test_kept_results_are_not_taken_for_those_of_other_data(tmp_path: Path) -> N
     labels[samples.split == "train"] = np.roll(labels[samples.split == "train"], 1, axis=1)
     other_text = Anchor(anchor.text[::-1], "softmax", 20.0)
     moved = replace(images, vectors=images.vectors + 0.01 * np.arange(12, dtype=np.float32))
+    elsewhere = images.vectors.copy()
+    elsewhere[samples.split == "test"] += 0.05 * np.arange(12, dtype=np.float32)
     for changed in (
         (replace(samples, labels=labels), images, anchor),
         (samples, images, other_text),
         (samples, moved, anchor),
+        (samples, replace(images, vectors=elsewhere), anchor),
     ):
-        for asked in ({"c_grid": GRID}, {"c_grid": GRID, "features": "raw"}, {"c_grid": GRID, "unit_weights": False}):
-            got = few_shot(*changed, ask_for(kept, **asked), options)
-            same_scores(got, few_shot(*changed, ask_for(**asked), options))
+        for asked in ({}, {"features": "raw"}, {"unit_weights": False}, {"pooling": "mean-score"}):
+            got = few_shot(*changed, ask_for(kept, c_grid=GRID, **asked), options)
+            same_scores(got, few_shot(*changed, ask_for(c_grid=GRID, **asked), options))
 
 
 def test_mean_score_pooling_is_the_mean_over_a_units_pictures() -> None:

@@ -124,7 +124,10 @@ class SeedUsed(Record):
 
 
 class Draw(Record):
-    """The units of one seed, in order: the first ``sizes[k]`` of them are the k-shot draw, so k lies inside 2k."""
+    """The units of one seed, in order: the first ``sizes[k]`` of them are the k-shot draw, so k lies inside 2k.
+
+    Under ``drop-class`` the units of a class that falls short at k stand among them but its class is not learned.
+    """
 
     regime: Regime
     seed: int
