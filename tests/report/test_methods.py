@@ -101,6 +101,17 @@ def test_each_method_by_skin_tone_has_the_same_metric_and_its_own_gap(view: dict
     level = _row(record, "linear-probe", source["metric"]["id"], "overall", group="fst-self", group_level="l0")
     assert linear["cells"][0]["value"] == level.value
     assert source["gap"] == "FST V–VI minus FST I–II"
+    assert source["over"] is None
+
+
+def test_levels_compared_over_shared_classes_say_over_how_many(view: dict[str, Any], probed: Any, page: str) -> None:
+    source = view["for_whom"][1]
+    row = _row(probed[0], "zero-shot/photo", "sensitivity", "macro-common", group="monk-us", group_level="l0")
+    words = f"over the {row.n_classes} of 7 conditions that have enough lesions in every level"
+    assert source["metric"]["id"] == "sensitivity"
+    assert source["over"] == view["few_shot"]["tones"][1]["over"] == words
+    assert words in _section(page, "methods")
+    assert words in _section(page, "few-shot")
 
 
 def test_methods_without_rows_by_group_are_not_listed_by_skin_tone(probed: Any) -> None:
@@ -212,6 +223,13 @@ def test_training_curves_have_a_line_a_seed_and_their_range_in_the_table(probed:
     assert first["val"] == {"value": pytest.approx(sum(losses) / 5), "low": min(losses), "high": max(losses)}
     assert len(training["rows"]) == 25
     assert "Mean loss over 5 seeds" in _section(page, "fitted")
+
+
+def test_given_vectors_are_not_said_to_be_in_the_space_of_the_text(probed: Any) -> None:
+    record, _ = probed
+    plan = record.plan.model_copy(update={"model": "embeddings:vectors.npz"})
+    given = build_view(record.model_copy(update={"plan": plan}), [])["fitted"][0]["facts"][0]
+    assert given == {"name": "Features", "value": "the vectors of the file; vectors scaled to length 1"}
 
 
 def test_fits_say_what_they_learned_from(page: str) -> None:

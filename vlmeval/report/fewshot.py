@@ -14,7 +14,7 @@ from vlmeval.records import MethodUsed, MetricRow, RunRecord, Shots
 from vlmeval.report import fewshot_words
 from vlmeval.report.lookup import FEW_SHOT, Differences, Rows, View, cell, whole_methods, zero_shot_method
 from vlmeval.report.names import AVERAGING_NAMES, metric_view
-from vlmeval.report.strata import leading_metric
+from vlmeval.report.strata import leading_metric, shared_classes
 
 VARIANTS: Final = {
     "text-anchored": ("Text-anchored probe", "a logistic probe that is pulled towards the zero-shot classifier"),
@@ -202,7 +202,7 @@ def _tone_set(sweep: Sweep, regimes: Sequence[str], tone: View) -> View | None:
     if len(ends) > 1:
         gap = _set(sweep, regimes, metric, [panel(GAP, f"{ends[-1]} minus {ends[0]}")])
         gap["closing"] = [_closing(line, r["id"]) for r in gap["regimes"] for line in r["panels"][0]["lines"]]
-    return levels | {"id": group, "name": tone["name"], "standardised": leading["standardised"],
+    return levels | {"id": group, "name": tone["name"], "over": shared_classes(leading, sweep.record),
                      "averaging": leading["averaged"], "gap": gap}  # fmt: skip
 
 

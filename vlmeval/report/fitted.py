@@ -78,7 +78,9 @@ def _facts(record: RunRecord, method: MethodUsed) -> list[View]:
     options = record.plan.probe
     once = f"each {record.benchmark.unit.name} counts once" if options.unit_weights else "each picture counts once"
     classes = {"none": "classes count as often as they occur", "balanced": "classes weighted equally"}
-    lines = [("Features", f"{EMBEDDINGS[options.embedding]}; {FEATURES[options.features]}")]
+    given = record.plan.model.startswith("embeddings:")
+    vector = "the vectors of the file" if given else EMBEDDINGS[options.embedding]
+    lines = [("Features", f"{vector}; {FEATURES[options.features]}")]
     if options.recipe:
         lines.append(("Recipe", options.recipe))
     lines.append(("Weights", f"{once}; {classes[options.class_weight]}"))

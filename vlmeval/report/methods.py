@@ -11,7 +11,7 @@ from typing import Final
 from vlmeval.records import MethodUsed, RunRecord
 from vlmeval.report.lookup import Differences, Rows, View, cell, whole_methods, zero_shot_method
 from vlmeval.report.names import metric_view
-from vlmeval.report.strata import leading_metric
+from vlmeval.report.strata import leading_metric, shared_classes
 from vlmeval.report.tables import leading_chance
 
 GAP: Final = "last-first"
@@ -111,7 +111,7 @@ def _source(record: RunRecord, rows: Rows, headline: MethodUsed, tone: View) -> 
         "name": tone["name"],
         "metric": leading["metric"],
         "averaged": leading["averaged"],
-        "standardised": leading["standardised"],
+        "over": shared_classes(leading, record),
         "levels": [{"name": lv["name"], "n_units": lv["cell"]["n_units"]} for lv in levels],
         "gap": f"{answered[-1]['name']} minus {answered[0]['name']}" if len(answered) > 1 else None,
         "rows": lines,

@@ -119,6 +119,15 @@ def leading_metric(group: View) -> View | None:
     return next((m for m in ordered if extremes(m) is not None and comparable(m)), None)
 
 
+def shared_classes(metric: View, record: RunRecord) -> str | None:
+    """Return over how many classes a class-standardised metric compares the levels, in words; None for other ones."""
+    if not metric["standardised"]:
+        return None
+    unit = record.benchmark.unit.name
+    of = len(record.benchmark.classes)
+    return f"over the {_common(metric)} of {of} conditions that have enough {unit}s in every level"
+
+
 def _cases(metric: View) -> int:
     """Return the number of rows in answered levels."""
     return sum(lv["cell"]["n"] for lv in metric["levels"] if lv["cell"] and not lv["missing"])
