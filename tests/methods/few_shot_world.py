@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from vlmeval.methods.fewshot import Anchor
+from vlmeval.methods.fewshot import Anchor, FewShotResult, SeedPoint
 from vlmeval.methods.kept import Kept
 from vlmeval.methods.probes.ask import Ask
-from vlmeval.records import Benchmark, Embeddings, ImageRef, ProbeOptions, Samples
+from vlmeval.records import Benchmark, Embeddings, FewShotOptions, ImageRef, ProbeOptions, Samples
 
 
 def card(k: int, task: str, level: str = "unit") -> Benchmark:
@@ -80,3 +80,28 @@ def ask_for(
     kept: Kept | None = None, *, evaluated: str = "test", pooling: Any = "mean-embedding", **options: Any
 ) -> Ask:
     return Ask(ProbeOptions(**options), evaluated, kept or Kept(), pooling)
+
+
+GRID = (0.1, 1.0, 10.0)
+
+
+def options_of(**fields: Any) -> FewShotOptions:
+    return FewShotOptions.model_validate({"shots": (1, 2, 4), "seeds": 2, **fields})
+
+
+def seeds_of(result: FewShotResult) -> dict[tuple[str, int], SeedPoint]:
+    return {(point.id, seed.seed): seed for point in result.points for seed in point.seeds}
+
+
+def accuracy(seed: SeedPoint) -> float:
+    return float((seed.scored.scores.argmax(1) == seed.scored.labels.argmax(1)).mean())
+
+
+def same_scores(one: FewShotResult, other: FewShotResult, *, atol: float = 0.0) -> None:
+    ones, others = seeds_of(one), seeds_of(other)
+    assert ones.keys() == others.keys()
+    for key, seed in ones.items():
+        position = {name: i for i, name in enumerate(others[key].scored.ids)}
+        rows = [position[name] for name in seed.scored.ids]
+        np.testing.assert_allclose(seed.scored.scores, others[key].scored.scores[rows], atol=atol, rtol=0)
+        assert seed.parameters == others[key].parameters

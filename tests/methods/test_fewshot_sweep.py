@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from few_shot_world import anchor_of, ask_for, samples_of, world
+from few_shot_world import GRID, accuracy, anchor_of, ask_for, options_of, same_scores, samples_of, seeds_of, world
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from vlmeval.errors import DataError, UsageError
-from vlmeval.methods.fewshot import Anchor, FewShotResult, SeedPoint, few_shot, fits
+from vlmeval.methods.fewshot import Anchor, few_shot
 from vlmeval.methods.fewshot.lesson import deal_folds
-from vlmeval.methods.kept import Kept
-from vlmeval.records import Embeddings, FewShotOptions, Samples
+from vlmeval.records import Embeddings, Samples
 
 BOTH = pytest.mark.parametrize("task", ["single-label", "multi-label"])
 Array = np.ndarray[Any, np.dtype[Any]]
-GRID = (0.1, 1.0, 10.0)
-
-
-def options_of(**fields: Any) -> FewShotOptions:
-    return FewShotOptions.model_validate({"shots": (1, 2, 4), "seeds": 2, **fields})
-
-
-def seeds_of(result: FewShotResult) -> dict[tuple[str, int], SeedPoint]:
-    return {(point.id, seed.seed): seed for point in result.points for seed in point.seeds}
-
-
-def accuracy(seed: SeedPoint) -> float:
-    return float((seed.scored.scores.argmax(1) == seed.scored.labels.argmax(1)).mean())
-
-
-def same_scores(one: FewShotResult, other: FewShotResult, *, atol: float = 0.0) -> None:
-    ones, others = seeds_of(one), seeds_of(other)
-    assert ones.keys() == others.keys()
-    for key, seed in ones.items():
-        position = {name: i for i, name in enumerate(others[key].scored.ids)}
-        rows = [position[name] for name in seed.scored.ids]
-        np.testing.assert_allclose(seed.scored.scores, others[key].scored.scores[rows], atol=atol, rtol=0)
-        assert seed.parameters == others[key].parameters
 
 
 def normed(x: Array) -> Array:
@@ -278,85 +253,6 @@ def test_multi_label_draws_have_units_with_no_label_and_a_dropped_label_leaves_i
             assert np.isfinite(seed.scored.scores).all()
     last = [seed for point in result.points for seed in point.seeds if point.shots == 4]
     assert all("c2" in seed.unscored for seed in last)
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Numbers of fits, one entry a call of the solver."""
-    calls: list[int] = []
-    solve = fits.fit_logistic
-
-    def counting(problems: Any, cs: Any, **rest: Any) -> Any:
-        calls.append(len(problems) * len(cs))
-        return solve(problems, cs, **rest)
-
-    monkeypatch.setattr(fits, "fit_logistic", counting)
-    return calls
-
-
-@BOTH
-def test_another_seed_c_or_shot_count_computes_only_what_is_new(task: str, counted: list[int], tmp_path: Path) -> None:
-    samples, images, means = world((9, 8, 7), task)
-    anchor, kept = anchor_of(means), Kept(tmp_path)
-
-    def run(c_grid: tuple[float, ...], shots: tuple[int, ...], seeds: int) -> tuple[FewShotResult, int]:
-        """Return the result and how many fits it took; a sweep with nothing kept must give the same."""
-        options = options_of(shots=shots, seeds=seeds)
-        before = sum(counted)
-        result = few_shot(samples, images, anchor, ask_for(kept, c_grid=c_grid), options)
-        new = sum(counted) - before
-        same_scores(result, few_shot(samples, images, anchor, ask_for(kept, c_grid=c_grid), options))
-        assert sum(counted) == before + new, "a finished sweep fits nothing again"
-        same_scores(result, few_shot(samples, images, anchor, ask_for(c_grid=c_grid), options), atol=1e-4)
-        return result, new
-
-    folds = 5 if task == "multi-label" else 4
-    first, new = run((0.1, 10.0), shots=(2, 4), seeds=2)
-    everything = sum(p.certificate.fits for p in first.points if p.certificate is not None)
-    assert new == everything
-    # One C more: per seed and shot count one fit a fold and variant, and at most one final fit each.
-    _, new = run((0.1, 1.0, 10.0), shots=(2, 4), seeds=2)
-    tuned = [seed.parameters for seed in seeds_of(first).values() if "C" in seed.parameters]
-    inside = sum(parameters["folds"] for parameters in tuned)
-    assert inside <= new <= inside + 2 * 2 * 2
-    # One seed more, then one shot count more: what the others need was there.
-    third, new = run((0.1, 1.0, 10.0), shots=(2, 4), seeds=3)
-    of_seed = [s for (_, seed), s in seeds_of(third).items() if seed == 2 and "C" in s.parameters]
-    fits_of_seed = sum(3 * s.parameters["folds"] + (s.parameters["C"] > 0) for s in of_seed)
-    assert new == fits_of_seed
-    fourth, new = run((0.1, 1.0, 10.0), shots=(2, 3, 4), seeds=3)
-    of_shots = [s for (name, _), s in seeds_of(fourth).items() if name.endswith("@3") and "C" in s.parameters]
-    assert new == sum(3 * s.parameters["folds"] + (s.parameters["C"] > 0) for s in of_shots)
-    assert folds >= max(s.parameters["folds"] for s in of_shots)
-
-
-def test_many_fits_go_to_the_solver_together(counted: list[int]) -> None:
-    samples, images, means = world((9, 8, 7))
-    options = options_of(seeds=5, variants=("logistic", "text-anchored"))
-    few_shot(samples, images, anchor_of(means), ask_for(c_grid=GRID), options)
-    assert len(counted) <= 4, "for each variant one call for all folds, seeds and shots, one for the final fits"
-
-
-def test_kept_results_are_not_taken_for_those_of_other_data(tmp_path: Path) -> None:
-    samples, images, means = world((9, 8, 7))
-    anchor, kept = anchor_of(means), Kept(tmp_path)
-    options = options_of(shots=(3,), seeds=1)
-    few_shot(samples, images, anchor, ask_for(kept, c_grid=GRID), options)
-    labels = samples.labels.copy()
-    labels[samples.split == "train"] = np.roll(labels[samples.split == "train"], 1, axis=1)
-    other_text = Anchor(anchor.text[::-1], "softmax", 20.0)
-    moved = replace(images, vectors=images.vectors + 0.01 * np.arange(12, dtype=np.float32))
-    elsewhere = images.vectors.copy()
-    elsewhere[samples.split == "test"] += 0.05 * np.arange(12, dtype=np.float32)
-    for changed in (
-        (replace(samples, labels=labels), images, anchor),
-        (samples, images, other_text),
-        (samples, moved, anchor),
-        (samples, replace(images, vectors=elsewhere), anchor),
-    ):
-        for asked in ({}, {"features": "raw"}, {"unit_weights": False}, {"pooling": "mean-score"}):
-            got = few_shot(*changed, ask_for(kept, c_grid=GRID, **asked), options)
-            same_scores(got, few_shot(*changed, ask_for(c_grid=GRID, **asked), options))
 
 
 def test_mean_score_pooling_is_the_mean_over_a_units_pictures() -> None:
