@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from vlmeval.methods.criteria import CRITERIA, HIGHER_IS_BETTER, choose, score
+from vlmeval.methods.criteria import CRITERIA, HIGHER_IS_BETTER, choose, nearest_within_error, score, shares
+from vlmeval.records import Criterion, Task
 
 RNG = np.random.default_rng(5)
 
@@ -112,3 +113,46 @@ def test_nothing_beats_what_is_chosen(scores: list[float], criterion: Any) -> No
     if known:
         top = max(known) if HIGHER_IS_BETTER[criterion] else min(known)
         assert scores[best] == pytest.approx(top, abs=1e-8)
+
+
+@pytest.mark.parametrize("criterion", ["log-loss", "balanced-log-loss"])
+@pytest.mark.parametrize("task", ["single-label", "multi-label"])
+def test_shares_of_rows_sum_to_the_score(criterion: Criterion, task: Task) -> None:
+    rng = np.random.default_rng(4)
+    p = rng.dirichlet(np.ones(4), size=30)
+    y = np.eye(4, dtype=bool)[rng.integers(0, 3, 30)] if task == "single-label" else rng.random((30, 4)) < 0.3
+    w = rng.uniform(0.2, 2, 30)
+    found = shares(criterion, y, p, task, w)
+    assert found is not None
+    assert found.shape == (30,)
+    assert found.sum() == pytest.approx(score(criterion, y, p, task, w), abs=1e-12)
+
+
+def test_ranks_have_no_shares() -> None:
+    assert shares("auroc", np.eye(2, dtype=bool), np.eye(2), "single-label") is None
+
+
+def test_a_candidate_is_left_only_for_what_is_clearly_better() -> None:
+    rng = np.random.default_rng(0)
+    simple = rng.uniform(1, 2, 40) / 40
+    noise = rng.normal(size=40)
+    noise -= noise.mean()
+    a_little = simple + (noise - 0.05) / 40  # better by a third of its standard error
+    clearly = simple + (noise - 0.5) / 40  # by three
+    assert a_little.sum() < simple.sum()
+    assert nearest_within_error([simple, a_little]) == 0
+    assert nearest_within_error([simple, clearly]) == 1
+    assert nearest_within_error([a_little, simple]) == 0
+    assert nearest_within_error([simple]) == 0
+
+
+def test_pictures_of_one_unit_are_one_observation() -> None:
+    rng = np.random.default_rng(1)
+    simple = np.ones(8) / 8
+    better = simple - rng.uniform(0.1, 2.0, 8) / 8
+    once = nearest_within_error([simple, better], np.array([f"u{i}" for i in range(8)]))
+    assert once == nearest_within_error([simple, better]) == 1
+    many = [np.repeat(one, 5) / 5 for one in (simple, better)]
+    assert nearest_within_error(many, np.repeat([f"u{i}" for i in range(8)], 5)) == once
+    # A single unit says nothing about its own error.
+    assert nearest_within_error([simple, better], np.array(["u"] * 8)) == 0

@@ -366,6 +366,20 @@ def test_anchored_never_loses_to_zero_shot_inside_the_shots() -> None:
     assert set(tuned) == {0.0}, "of equals the smallest"
 
 
+def test_anchored_leaves_zero_shot_only_for_what_is_clearly_better() -> None:
+    """Text that says nothing: few shots do not move the probe far from it, many clear ones do."""
+    samples, images, _ = world((40, 40, 40), noise=0.6, d=12)
+    text = np.eye(3, 12, 9)  # dimensions that hold noise alone
+    asked = options_of(shots=(2, 16), seeds=6)
+    result = few_shot(samples, images, Anchor(text, "softmax", 5.0), ask_for(c_grid=GRID), asked)
+    points = {p.shots: p for p in result.points if p.variant == "text-anchored"}
+    tuned = {shots: [s.parameters["C"] for s in point.seeds] for shots, point in points.items()}
+    assert np.mean(tuned[2]) <= np.mean(tuned[16])
+    assert min(tuned[16]) > 0
+    assert np.mean([accuracy(s) for s in points[16].seeds]) > 0.8
+    assert "one standard error" in points[16].seeds[0].parameters["chosen_on"]
+
+
 def test_thresholds_can_be_chosen_on_out_of_fold_scores() -> None:
     samples, images, means = world((16, 16, 16), "multi-label", noise=1.0)
     result = few_shot(samples, images, anchor_of(means), ask_for(c_grid=GRID), options_of(shots=(8,)))

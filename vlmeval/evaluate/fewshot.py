@@ -9,15 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-import numpy as np
-
 from vlmeval.evaluate import assess
 from vlmeval.evaluate.material import Made, Material
 from vlmeval.evaluate.probes import ask_of, seed_used
 from vlmeval.evaluate.zeroshot import zero_shot_rule
 from vlmeval.methods import prompt_arrays
 from vlmeval.methods.fewshot import Anchor, Point, SeedPoint, few_shot
-from vlmeval.methods.zeroshot import unit_length
 from vlmeval.records import Benchmark, Decision, MethodUsed, Predictions
 from vlmeval.stats import choose_thresholds
 
@@ -43,15 +40,13 @@ def few_shot_step(material: Material) -> Made:
 def anchor_of(material: Material) -> Anchor | None:
     """Return the zero-shot classifier of the headline prompt set; None without a text model.
 
-    A class is the mean of its prompts' unit-length vectors, whatever the prompt set's own aggregation: only a mean
-    embedding is one vector, as a probe's weights are.
+    The largest of several scores is no linear classifier: such a prompt set is taken by the mean of its vectors.
     """
     if not material.prompts:
         return None
-    rule = zero_shot_rule(material.plan, material.embedded)
-    classes = prompt_arrays(material.prompts[0].prompts, material.embedded.texts)
-    text = unit_length(np.stack([unit_length(prompts).mean(axis=0) for prompts in classes]))
-    return Anchor(text=text, kind=rule.kind, scale=rule.scale, bias=rule.bias)
+    rule, first = zero_shot_rule(material.plan, material.embedded), material.prompts[0]
+    classes = prompt_arrays(first.prompts, material.embedded.texts)
+    return Anchor.of(classes, rule, first.aggregation) or Anchor.of(classes, rule, "mean-embedding")
 
 
 def curve_of(point: Point) -> str:

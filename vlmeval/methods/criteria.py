@@ -82,18 +82,63 @@ def choose(values: Sequence[float], scores: Sequence[float], criterion: Criterio
     return best, len(values) > 1 and best in (0, len(values) - 1)
 
 
-def _log_loss(labels: Bools, probabilities: Floats, rows: Floats, task: Task, *, balanced: bool) -> float:
+def shares(
+    criterion: Criterion, labels: Bools, probabilities: Floats, task: Task, weight: Floats | None = None
+) -> Floats | None:
+    """Return what each row adds to a log-loss, float64 [n] (they sum to `score`); None for criteria that are no sum.
+
+    Parameters are those of `score`; every single-label row has a class.
+    """
+    if criterion not in ("log-loss", "balanced-log-loss"):
+        return None
+    rows = np.ones(len(labels)) if weight is None else weight
     clipped = np.clip(probabilities, SMALLEST, 1 - SMALLEST)
     if task == "single-label":
-        losses = -np.log(clipped[np.arange(len(labels)), labels.argmax(axis=1)])
-        if not balanced:
-            return _average(losses, rows)
-        return _mean([_average(losses[labels[:, k]], rows[labels[:, k]]) for k in range(labels.shape[1])])
-    losses = -np.log(np.where(labels, clipped, 1 - clipped))
-    if not balanced:
-        return _average(losses.mean(axis=1), rows)
-    columns = range(labels.shape[1])
-    return _mean([_mean([_average(losses[m, k], rows[m]) for m in (labels[:, k], ~labels[:, k])]) for k in columns])
+        losses = -np.log(clipped[np.arange(len(labels)), labels.argmax(axis=1)])[:, None]
+        groups = [labels] if criterion == "balanced-log-loss" else [np.ones((len(labels), 1), dtype=bool)]
+    else:
+        losses = -np.log(np.where(labels, clipped, 1 - clipped))
+        groups = [labels, ~labels] if criterion == "balanced-log-loss" else [np.ones_like(labels)]
+    mass = [(rows[:, None] * group).sum(axis=0) for group in groups]
+    seen = np.sum([m > 0 for m in mass], axis=0)
+    out = np.zeros(len(labels))
+    for group, m in zip(groups, mass, strict=True):
+        part = np.divide(rows[:, None] * group, m * seen, out=np.zeros(group.shape), where=group)
+        out += (part * losses).sum(axis=1)
+    return np.asarray(out / np.count_nonzero(seen))
+
+
+def nearest_within_error(held: Sequence[Floats], units: npt.NDArray[np.str_] | None = None) -> int:
+    """Return the first of several candidates that is not clearly worse than the best: the one-standard-error rule.
+
+    The rule of Breiman, Friedman, Olshen and Stone 1984 (Classification and Regression Trees, section 3.4.3), with the
+    standard error of the paired difference to the best candidate.
+
+    Parameters
+    ----------
+    held
+        `shares` [n] of each candidate, simplest first.
+    units
+        [n] of the rows' units, where a unit may have several; rows of a unit count as one observation.
+    """
+    columns = np.stack(held, axis=1)
+    if units is not None:
+        _, member = np.unique(units, return_inverse=True)
+        summed = np.zeros((member.max() + 1, columns.shape[1]))
+        np.add.at(summed, member, columns)
+        columns = summed
+    best = int(columns.sum(axis=0).argmin())
+    excess = columns - columns[:, [best]]
+    n = len(excess)
+    error = np.sqrt(n * excess.var(axis=0, ddof=1)) if n > 1 else np.full(excess.shape[1], np.inf)
+    return int(np.argmax(excess.sum(axis=0) <= error))
+
+
+def _log_loss(labels: Bools, probabilities: Floats, rows: Floats, task: Task, *, balanced: bool) -> float:
+    if rows.sum() == 0:
+        return float("nan")
+    found = shares("balanced-log-loss" if balanced else "log-loss", labels, probabilities, task, rows)
+    return float("nan") if found is None else float(found.sum())
 
 
 def _balanced_accuracy(labels: Bools, probabilities: Floats, rows: Floats, task: Task) -> float:

@@ -2,7 +2,8 @@
 
 Minimise over W (and b): 1/2 |W|^2 + C sum_i w_i loss(z_i + W x_i + b), where z_i are the zero-shot logits and x_i has
 length 1. W is the difference from the zero-shot classifier: as C goes to 0 it vanishes, and what is left is zero-shot.
-C = 0 itself is in the grid, so that cross-validation can choose zero-shot as it is. The problem is convex and its fits
+C = 0 itself is in the grid, and of all values that are within one standard error of the best the smallest is taken: it
+leaves zero-shot only for what is clearly better inside the shots. The problem is convex and its fits
 carry the same certificate as all others.
 
 Single-label: softmax loss, no intercept, so that decisions fall back to zero-shot's; scores are by the model's own

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from vlmeval.methods.criteria import choose, score
+from vlmeval.methods.criteria import choose, nearest_within_error, score, shares
 from vlmeval.methods.features import unit_weights
 from vlmeval.methods.fewshot.anchor import Anchor, as_scores
 from vlmeval.methods.fewshot.entry import Entry, Scores
@@ -166,8 +166,15 @@ class Solver:
             why = f"fixed in advance ({criterion} is undefined inside the shots)"
             return Chosen(default, {**named(default), "chosen_on": why})
         best, at_edge = choose(range(len(self.grid)), scores, criterion)
-        candidate = self.grid[best]
         where = f"{criterion} in {lesson.count} folds inside the shots"
+        parts = [shares(criterion, labels, entry.held[c].scores[held], task, weight) for c in self.grid]
+        if self.variant.anchored and all(part is not None for part in parts):
+            # The first candidate is zero-shot, the next ones are near it: leave it only for what is clearly better.
+            units = lesson.rows.samples.units[held] if lesson.rows.level == "image" else None
+            best = nearest_within_error([part for part in parts if part is not None], units)
+            at_edge = best == len(self.grid) - 1
+            where += ", the nearest to zero-shot within one standard error of the best"
+        candidate = self.grid[best]
         at_edge = at_edge and self.variant.fits and candidate[0] > 0
         return Chosen(candidate, {**named(candidate), "chosen_on": where, "folds": lesson.count}, at_edge)
 
