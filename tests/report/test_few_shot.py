@@ -139,6 +139,18 @@ def test_differences_from_zero_shot_stand_beside_the_points_they_belong_to(few: 
     assert point["versus"]["excludes_zero"] == (not known.low <= 0 <= known.high)
 
 
+def test_without_differences_no_delta_is_explained(probed: Any, section: str) -> None:
+    record, predictions = probed
+    page = render(build_view(record.model_copy(update={"differences": ()}), predictions))
+    assert "Δ" in section
+    assert "Δ" not in page
+
+
+def test_balanced_draws_of_several_labels_say_that_common_ones_come_along(few: Any, probed_multi: Any) -> None:
+    assert few["regimes"][0]["what"] == "as many lesions of every class as there are shots"
+    assert "bring common ones along" in build_view(*probed_multi)["few_shot"]["regimes"][0]["what"]
+
+
 def test_few_shot_points_stay_out_of_every_other_list(probed: Any) -> None:
     view = build_view(*probed)
     for part in ("comparison", "for_whom", "fitted", "overall", "prompts"):

@@ -169,6 +169,9 @@ def test_a_run_without_text_does_not_blame_a_file_for_its_missing_prompts(probed
     made = record.model_copy(update={"methods": methods, "prompts": (), "few_shot": None})
     page = render(build_view(made, [p for p in predictions if p.method == "linear-probe"]))
     assert "no method of this run reads text" in _section(page, "prompts")
+    assert "Zero-shot has seen no label" not in _section(page, "methods")
+    alone = made.model_copy(update={"methods": methods[:2]})
+    assert "nothing to compare" in _section(render(build_view(alone, [])), "methods")
     assert "came from a file" not in page
 
 

@@ -23,12 +23,13 @@ VARIANTS: Final = {
     "nearest-mean": ("Nearest class mean", "no training: the nearest mean of the shots"),
 }
 REGIMES: Final = {
-    "balanced": ("Balanced", "the same number of {unit}s of every class"),
+    "balanced": ("Balanced", "as many {unit}s of every class as there are shots{several}"),
     "natural": (
         "Natural",
         "shots times the number of classes in all, in the class mix of the data; a class may be missing",
     ),
 }
+SEVERAL: Final = ", or more where {unit}s with several labels bring common ones along"
 CLASS_METRICS: Final = ("auroc", "average-precision", "sensitivity")
 GAP: Final = "last-first"
 ALL_APART: Final = 1.3
@@ -53,6 +54,7 @@ def few_shot_view(record: RunRecord, rows: Rows, tones: list[View]) -> View | No
     if not points:
         return None
     sweep = _sweep(record, rows, points)
+    several = "" if record.benchmark.task == "single-label" else SEVERAL
     regimes = list(dict.fromkeys(split_curve(c)[1] for c in sweep.curves))
     unit = record.benchmark.unit.name
     metrics = [m for m in record.benchmark.headline_metrics if any(rows.average(p, m) for p in points)]
@@ -60,10 +62,11 @@ def few_shot_view(record: RunRecord, rows: Rows, tones: list[View]) -> View | No
     variants = sorted(seen, key=lambda v: (list(VARIANTS).index(v) if v in VARIANTS else len(VARIANTS), v))
     return {
         "variants": [{"id": v, "key": variant_key(v), **_named(VARIANTS, v, unit)} for v in variants],
-        "regimes": [{"id": r, **_named(REGIMES, r, unit)} for r in regimes],
+        "regimes": [{"id": r, **_named(REGIMES, r, unit, several)} for r in regimes],
         "positions": [{"label": str(shots), "x": x} for shots, x in sweep.positions.items()],
         "seeds": max((len(m.seeds) for m in points), default=0) or record.plan.few_shot.seeds,
         "one_at_all": all(len(m.seeds) <= 1 for m in points if m.shots == "all"),
+        "versus": bool(record.differences),
         "zero_shot": None if sweep.zero_shot is None else sweep.zero_shot.title,
         "full": None if sweep.full is None else sweep.full.title,
         "level": points[0].level,
@@ -111,9 +114,9 @@ def _positions(shots: Sequence[Shots]) -> dict[Shots, float]:
     return placed
 
 
-def _named(names: dict[str, tuple[str, str]], key: str, unit: str) -> View:
+def _named(names: dict[str, tuple[str, str]], key: str, unit: str, several: str = "") -> View:
     name, what = names.get(key, (key, ""))
-    return {"name": name, "what": what.format(unit=unit)}
+    return {"name": name, "what": what.format(unit=unit, several=several.format(unit=unit))}
 
 
 class Panel(NamedTuple):
