@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 RANK = 1e-12
 """Directions whose variance is below this part of the largest are left out."""
 SMALL = 256
+ROWS = 2
 
 
 def basis(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -29,8 +30,10 @@ def basis(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     scale = x.abs().amax((-1, -2), keepdim=True).clamp(min=1e-300)
     n, d = x.shape[1:]
     if n > d:
-        rows = (x if d <= SMALL else low) / scale
-        rows = (rows * share[..., None]).to(rows.dtype)
+        # Every so many rows are enough for axes that need only be nearly uncorrelated.
+        some = slice(None, None, max(1, n // (ROWS * d)))
+        rows = (x if d <= SMALL else low)[:, some] / scale
+        rows = (rows * share[:, some, None]).to(rows.dtype)
         turn = torch.linalg.eigh(rows.transpose(1, 2) @ rows)[1].float()
     else:
         gram = (x @ x.transpose(1, 2)) * (share[:, None, :] * share[..., None])

@@ -1,11 +1,13 @@
 """Newton directions by preconditioned conjugate gradients, every fit of a batch at once.
 
-The preconditioner is the Hessian's diagonal as it would be if a row's curvature had nothing to do with its features; in
-the basis of `vlmeval.logistic.basis`, where features are uncorrelated, that is close to the Hessian itself.
+The preconditioner is the Hessian as it would be if a row's curvature had nothing to do with its features, in the basis
+of `vlmeval.logistic.basis`, where features are uncorrelated: 1 + moment of the column times the K x K curvature between
+classes summed over rows, a Kronecker product that is inverted by the eigenvectors of the small matrix.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vlmeval.logistic.batch import Batch, squared
@@ -14,6 +16,45 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CG_STEPS = 300
+COUPLED = 2**19
+"""Numbers in z from which on coupling the classes in the preconditioner pays."""
+
+
+@dataclass(frozen=True)
+class Preconditioner:
+    """Eigenvectors [P, F, K, K] of the classes' curvature; inverse eigenvalues, w [P, F, K, r] and b [P, F, K, 1]."""
+
+    turn: Tensor | None
+    scale: Tensor
+    scale_b: Tensor
+
+    @classmethod
+    def of(cls, prob: Tensor, batch: Batch) -> Preconditioner:
+        """Sum the curvature between classes over the rows; for small problems only that within a class, by far cheaper."""
+        import torch
+
+        weighted = batch.cw * prob
+        if prob.shape[2] == 1 or batch.z[0].numel() < COUPLED:
+            turn, values = None, (weighted * (1 - prob)).sum(-1)
+        else:
+            between = torch.diag_embed(weighted.sum(-1)) - weighted @ prob.transpose(-1, -2)
+            values, turn = torch.linalg.eigh(between)
+        values = values.clamp(min=0)[..., None]
+        # The intercepts' sum is free: its eigenvalue is 0, and so is the residual along it.
+        least = (1e-5 * values.amax(2, keepdim=True)).clamp(min=1e-30)
+        return cls(turn, 1 / (1 + values * batch.moment[:, None, None]), 1 / torch.maximum(values, least))
+
+    def keep(self, fits: Tensor) -> Preconditioner:
+        """Return it for the fits at these positions."""
+        turn = None if self.turn is None else self.turn[:, fits]
+        return Preconditioner(turn, self.scale[:, fits], self.scale_b[:, fits])
+
+    def __call__(self, r: Tensor, rb: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the preconditioned residual."""
+        if self.turn is None:
+            return r * self.scale, rb * self.scale_b[..., 0]
+        back = self.turn.transpose(-1, -2)
+        return self.turn @ (self.scale * (back @ r)), (self.turn @ (self.scale_b * (back @ rb[..., None])))[..., 0]
 
 
 def newton_direction(g: Tensor, gb: Tensor, prob: Tensor, goal: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -23,13 +64,11 @@ def newton_direction(g: Tensor, gb: Tensor, prob: Tensor, goal: Tensor, batch: B
     """
     import torch
 
-    curvature = (batch.cw * prob * (1 - prob)).sum(-1)
-    scale = 1 / (1 + curvature[..., None] * batch.moment[:, None, None])
-    scale_b = 1 / curvature.clamp(min=1e-30)
+    precondition = Preconditioner.of(prob, batch)
     out, out_b = torch.zeros_like(g), torch.zeros_like(gb)
     fits = torch.arange(g.shape[1], device=g.device)
     d, db, r, rb = torch.zeros_like(g), torch.zeros_like(gb), -g, -gb
-    q, qb = r * scale, rb * scale_b
+    q, qb = precondition(r, rb)
     rho = (r * q).sum((-1, -2)) + (rb * qb).sum(-1)
     for _ in range(min(CG_STEPS, 3 * g.shape[2] * (g.shape[3] + 1) + 10)):
         live = squared(r, rb) > goal
@@ -41,14 +80,15 @@ def newton_direction(g: Tensor, gb: Tensor, prob: Tensor, goal: Tensor, batch: B
                 return out, out_b
             fits, batch = fits[at], batch.keep(at)
             d, db, r, rb, q, qb = (t[:, at] for t in (d, db, r, rb, q, qb))
-            rho, scale, scale_b, prob, goal, live = (t[:, at] for t in (rho, scale, scale_b, prob, goal, live))
+            precondition = precondition.keep(at)
+            rho, prob, goal, live = (t[:, at] for t in (rho, prob, goal, live))
         hq, hqb = batch.curved(prob, q, qb)
         hq += q
         bend = (q * hq).sum((-1, -2)) + (qb * hqb).sum(-1)
         a = torch.where(live & (bend > 0), rho / bend, 0)
         d, db = d + a[..., None, None] * q, db + a[..., None] * qb
         r, rb = r - a[..., None, None] * hq, rb - a[..., None] * hqb
-        s, sb = r * scale, rb * scale_b
+        s, sb = precondition(r, rb)
         rho, old = (r * s).sum((-1, -2)) + (rb * sb).sum(-1), rho
         beta = torch.where(live, rho / old, 0)
         q, qb = s + beta[..., None, None] * q, sb + beta[..., None] * qb

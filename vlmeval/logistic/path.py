@@ -22,8 +22,8 @@ from vlmeval.logistic.problem import Task
 if TYPE_CHECKING:
     from torch import Tensor
 
-ROUGH, ROUGH_STEPS, FINE_STEPS = 100, 60, 25
-LEAST_ROUGH = 1e-6
+ROUGH, ROUGH_STEPS, FINE_STEPS = 0.5, 60, 25
+LEAST_ROUGH = 1e-9
 WAVE = 3
 ELEMENTS = 2**24
 """Logits that one wave may hold at most, unless a single C has more."""
