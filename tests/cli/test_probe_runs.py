@@ -121,6 +121,19 @@ def test_the_report_names_the_command_that_makes_the_same_run_again(cli: Cli, wo
     assert again["digest"] == record.digest
 
 
+def test_the_terminal_shows_every_method_and_where_curves_pass_zero_shot(
+    cli: Cli, world: World, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    answer = cli("run", "--model", checkpoint, "--bench", "mini", *world.options(), *QUICK, "--method",
+                 "linear-probe,knn,few-shot", "--variant", "logistic")  # fmt: skip
+    assert answer.code == 0, answer.err
+    for words in ("Linear probe", "Nearest neighbours", "Logistic probe, 1 shot ", "Logistic probe, all units"):
+        assert words in answer.out
+    assert "Logistic probe, 4 shots" not in answer.out
+    assert "few-shot:logistic:balanced: clearly better than zero-shot by balanced-accuracy from" in answer.out
+
+
 @pytest.fixture
 def vectors(world: World, tmp_path: Path) -> Path:
     """A file of vectors of the mini benchmark's pictures."""

@@ -11,12 +11,12 @@ import typer
 
 from vlmeval.cli import console
 from vlmeval.cli import probe_options as probe
+from vlmeval.cli.finished import described, show
 from vlmeval.cli.options import CacheDir, Data, DataRoots, Json, Runs
 from vlmeval.errors import UsageError, VlmevalError
 
 if TYPE_CHECKING:
-    from vlmeval.evaluate import Outcome
-    from vlmeval.records import MetricRow, Plan, Predictions, RunRecord
+    from vlmeval.records import Plan, Predictions, RunRecord
 
 EXAMPLE = """
 Examples:
@@ -193,61 +193,6 @@ def report_html(record: RunRecord, predictions: Sequence[Predictions]) -> str:
     from vlmeval.report import build_view, render
 
     return render(build_view(record, predictions))
-
-
-def described(outcome: Outcome) -> dict[str, Any]:
-    """Return a run as data: where it lies and its headline."""
-    from vlmeval.store import REPORT
-
-    record = outcome.record
-    return {
-        "benchmark": record.benchmark.id,
-        "model": record.plan.model,
-        "digest": record.digest,
-        "folder": str(outcome.folder),
-        "report": str(outcome.folder / REPORT),
-        "found": outcome.found,
-        "headline": [dict(row) for row in record.headline_rows()],
-        "badges": [badge.model_dump(mode="json") for badge in record.badges],
-        "timings": record.timings,
-    }
-
-
-def show(outcome: Outcome) -> None:
-    """Print a run's headline, its badges and the path of its report."""
-    from rich.markup import escape
-
-    record = outcome.record
-    out = console.out()
-    title = record.model.title if record.model is not None else record.plan.model
-    out.print(f"\n[bold]{escape(title)}[/] on [bold]{escape(record.benchmark.title)}[/]"
-              + (" (finished before; nothing was computed)" if outcome.found else ""))  # fmt: skip
-    for badge in record.badges:
-        out.print(f"[bold yellow]{badge.kind}[/] {escape(badge.text)}")
-    rows = [
-        (_name(r), r.group or "all", r.group_level or "", _value(r.value), _interval(r), r.n_units)
-        for r in record.headline_rows()
-    ]
-    console.table(None, ["metric", "group", "level", "value", "95 % interval", record.benchmark.unit.name + "s"], rows)
-    out.print(f"report: {escape(str(described(outcome)['report']))}")
-
-
-def _name(row: MetricRow) -> str:
-    """Return the metric, and over how many classes it compares where that is not all of them."""
-    if row.averaging != "macro-common":
-        return row.metric
-    return f"{row.metric} ({row.n_classes} shared class{'' if row.n_classes == 1 else 'es'})"
-
-
-def _value(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _interval(row: MetricRow) -> str:
-    """Return the interval, or why there is no value."""
-    if row.value is None:
-        return row.reason or ""
-    return "" if row.low is None or row.high is None else f"{row.low:.3f} to {row.high:.3f}"
 
 
 def _methods(text: str) -> tuple[str, ...]:

@@ -60,7 +60,8 @@ def score(
 ) -> None:  # fmt: skip
     """Put a table of predictions through the same statistics, record and report as a run."""
     from vlmeval.catalog import load_catalog
-    from vlmeval.cli.run import described, report_html, show
+    from vlmeval.cli.finished import described, show
+    from vlmeval.cli.run import report_html
     from vlmeval.evaluate.predictions_file import Columns, as_text
     from vlmeval.evaluate.score import Scoring
     from vlmeval.evaluate.score import score as evaluate

@@ -73,7 +73,7 @@ def _decision(seed: SeedPoint, benchmark: Benchmark) -> Decision:
 
 
 def _described(point: Point, predictions: list[Predictions], benchmark: Benchmark) -> MethodUsed:
-    shots = "all" if point.shots == "all" else f"{point.shots} {'shot' if point.shots == 1 else 'shots'}"
+    shots = "all units" if point.shots == "all" else f"{point.shots} {'shot' if point.shots == 1 else 'shots'}"
     regime = "" if point.regime == "balanced" else f", {point.regime} draws"
     return assess.method_used(
         predictions[0],
