@@ -84,7 +84,7 @@ def test_the_notebook_is_reproduced_from_a_file(
     rows = [row for row, name in enumerate(named) if name in vector_of]
     x = np.stack([vector_of[named[row]] for row in rows])
     y = scin_rows.labels[rows].astype(int)
-    order = np.random.RandomState(42).permutation(len(x))  # noqa: NPY002, TID251 - the published recipe
+    order = np.random.RandomState(42).permutation(len(x))  # noqa: TID251 - the published recipe
     test, train = order[:1291], order[1291:]
     model_of_notebook = MultiOutputClassifier(LogisticRegression(max_iter=250)).fit(x[train], y[train])
     expected = hamming_loss(y[test], model_of_notebook.predict(x[test]))
