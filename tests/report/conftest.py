@@ -26,6 +26,12 @@ def probed(single: Run) -> Run:
 
 
 @pytest.fixture(scope="session")
+def probed_page(probed: Run) -> str:
+    """The page of ``probed``."""
+    return render(build_view(*probed))
+
+
+@pytest.fixture(scope="session")
 def probed_multi(multi: Run) -> Run:
     """The multi-label run with probes and a few-shot sweep of one regime; a probe of several seeds leads."""
     return add_probes(multi, regimes=("balanced",), headline="mlp-probe")

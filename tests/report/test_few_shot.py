@@ -29,9 +29,8 @@ def few(probed: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def section(probed: Any) -> str:
-    page = render(build_view(*probed))
-    return page.split('<section id="few-shot"')[1].split("</section>", maxsplit=1)[0]
+def section(probed_page: str) -> str:
+    return probed_page.split('<section id="few-shot"')[1].split("</section>", maxsplit=1)[0]
 
 
 def _line(panel: dict[str, Any], variant: str) -> dict[str, Any]:
@@ -83,14 +82,13 @@ def test_without_a_full_probe_there_is_no_second_reference(probed: Any) -> None:
     assert "Linear probe on all training data" not in render(view).split('<section id="few-shot"')[1].split("</sec")[0]
 
 
-def test_regimes_are_panels_of_their_own_and_share_axes(few: Any, probed: Any) -> None:
+def test_regimes_are_panels_of_their_own_and_share_axes(few: Any, probed_page: str) -> None:
     assert [r["id"] for r in few["metrics"][0]["regimes"]] == ["balanced", "natural"]
     values = [
         _line(r["panels"][0], "Logistic probe")["points"][0]["cell"]["value"] for r in few["metrics"][0]["regimes"]
     ]
     assert values[0] > values[1]
-    page = render(build_view(*probed))
-    data = json.loads(page.split('id="chart-data">')[1].split("</script>")[0])
+    data = json.loads(probed_page.split('id="chart-data">')[1].split("</script>", maxsplit=1)[0])
     assert data["charts"]["shots-metric-0-balanced-0"]["family"] == data["charts"]["shots-metric-0-natural-0"]["family"]
     assert data["charts"]["shots-class-balanced-3"]["family"] == "shots-class"
 

@@ -25,8 +25,8 @@ def view(probed: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def page(view: dict[str, Any]) -> str:
-    return render(view)
+def page(probed_page: str) -> str:
+    return probed_page
 
 
 def _section(page: str, name: str) -> str:
@@ -178,7 +178,9 @@ def test_a_run_without_text_does_not_blame_a_file_for_its_missing_prompts(probed
 # ---- how probes were fitted
 
 
-def test_the_chosen_value_is_marked_and_an_edge_is_said(probed: Any, probed_multi: Any, page: str) -> None:
+def test_the_chosen_value_is_marked_and_an_edge_is_said(
+    probed: Any, probed_multi: Any, page: str, pages: dict[str, str]
+) -> None:
     fitted = build_view(*probed)["fitted"]
     assert [m["title"] for m in fitted] == ["Linear probe", "MLP probe", "Nearest neighbours"]
     choice = fitted[0]["choice"]
@@ -188,7 +190,7 @@ def test_the_chosen_value_is_marked_and_an_edge_is_said(probed: Any, probed_mult
     edge = build_view(*probed_multi)["fitted"][0]["choice"]
     assert edge["at_edge"]
     assert edge["chosen"] == edge["rows"][-1]["value"]
-    assert "edge of the grid" in _section(render(build_view(*probed_multi)), "fitted")
+    assert "edge of the grid" in _section(pages["multi"], "fitted")
 
 
 def test_a_grid_of_one_value_has_no_edge(probed: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, Final
 
 from vlmeval.report.charts.base import INK, MUTED, PAPER, Spec, finish, rounded
@@ -28,12 +29,20 @@ def family(positions: Sequence[View], panels: Sequence[View], title: str, *, sma
 
     The datasets ``points``, ``zero-shot`` and ``full`` come with each panel.
     """
+    places = tuple((float(p["x"]), str(p["label"])) for p in positions)
+    return _specification(places, tuple(_ends(panels, zero=zero)), title, small, zero)
+
+
+@cache
+def _specification(
+    places: tuple[tuple[float, str], ...], marks: tuple[float, ...], title: str, small: bool, zero: bool
+) -> Spec:
+    """Return the specification for these numbers of shots and these ticks; nobody changes it."""
     import altair as alt
 
-    ends = _ends(panels, zero=zero)
-    xs = [float(p["x"]) for p in positions]
+    xs, ends = [x for x, _ in places], list(marks)
     room = 0.25 if len(xs) > 1 else 1.0
-    labels = " : ".join(f"datum.value == {p['x']} ? '{p['label']}'" for p in positions)
+    labels = " : ".join(f"datum.value == {x} ? '{label}'" for x, label in places)
     across = alt.Scale(domain=[min(xs) - room, max(xs) + room], nice=False)
     x = alt.X("x:Q", title="Shots", scale=across).axis(
         values=xs, labelExpr=f"{labels} : ''", grid=False, labelOverlap=False, labelFontSize=11 if small else 12
@@ -54,8 +63,8 @@ def family(positions: Sequence[View], panels: Sequence[View], title: str, *, sma
     layers.append(line.encode(y=y("v"), color=colour, strokeDash=dash))
     shape = alt.Shape("k:N", scale=alt.Scale(domain=KEYS, range=SHAPES), legend=None)
     stroke = alt.Stroke("k:N", scale=alt.Scale(domain=KEYS, range=COLOURS), legend=None)
-    marks = base.mark_point(size=28 if small else 62, strokeWidth=1.5 if small else 2, fill=PAPER, opacity=1)
-    layers.append(marks.encode(y=y("v"), stroke=stroke, shape=shape, tooltip="t:N"))
+    points = base.mark_point(size=28 if small else 62, strokeWidth=1.5 if small else 2, fill=PAPER, opacity=1)
+    layers.append(points.encode(y=y("v"), stroke=stroke, shape=shape, tooltip="t:N"))
     return finish(alt.layer(*layers).properties(height=SMALL if small else LARGE))
 
 

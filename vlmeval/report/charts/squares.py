@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Literal
 
 from vlmeval.report.charts.base import (
@@ -26,6 +27,7 @@ FEW = 20
 CELL_HEIGHT, CURVE_HEIGHT, RELIABILITY_HEIGHT, COUNTS_HEIGHT = 32, 190, 320, 100
 
 
+@cache
 def curve(kind: Literal["roc", "pr"]) -> Spec:
     """Return the specification shared by all curves of a kind; its data sets ``points`` and ``chance`` come later."""
     import altair as alt
