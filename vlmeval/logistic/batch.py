@@ -14,7 +14,7 @@ from vlmeval.logistic.losses import curve
 if TYPE_CHECKING:
     from torch import Tensor, dtype
 
-BLOCK, MIN_BLOCK = 2**20, 256
+BLOCK, MIN_BLOCK = 2**18, 256
 """Numbers of z in a block of rows, and the fewest rows of one."""
 
 

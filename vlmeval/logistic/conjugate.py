@@ -30,7 +30,7 @@ class Preconditioner:
 
     @classmethod
     def of(cls, prob: Tensor, batch: Batch) -> Preconditioner:
-        """Sum the curvature between classes over the rows; for small problems only that within a class, by far cheaper."""
+        """Sum the curvature between classes over the rows; for small problems only that within each, far cheaper."""
         import torch
 
         weighted = batch.cw * prob
