@@ -74,7 +74,8 @@ def test_probes_learn_what_a_random_text_tower_does_not_know(cli: Cli, world: Wo
 
 def test_what_is_stored_gives_the_numbers_again(cli: Cli, world: World, checkpoint: Path) -> None:
     record, folder = run(cli, world, checkpoint, "mini", "--method", "few-shot,mlp-probe")
-    assert record.plan.methods == ("few-shot", "mlp-probe", "zero-shot")
+    assert record.plan.methods == ("zero-shot", "few-shot", "mlp-probe")
+    assert record.headline_method.kind == "zero-shot"
     stored = store.read_predictions(folder, record, seeds=True)
     for method in ("few-shot:logistic:balanced@4", "mlp-probe"):
         seeds = [one for one in stored if one.method == method and one.level == "unit"]
@@ -153,6 +154,12 @@ def test_probes_need_no_text_model(cli: Cli, world: World, vectors: Path) -> Non
     assert len(record.few_shot.left_out) == 2
     assert record.differences == ()
     assert record.headline_method.id == "linear-probe"
+
+
+def test_a_sweep_alone_is_led_by_the_last_point_of_its_first_curve(cli: Cli, world: World, vectors: Path) -> None:
+    record, folder = run(cli, world, f"embeddings:{vectors}", "mini", "--method", "few-shot")
+    assert [m.id for m in record.methods if m.headline] == ["few-shot:logistic:balanced@all"]
+    assert "Few-shot" in (folder / store.REPORT).read_text()
 
 
 @pytest.mark.parametrize(

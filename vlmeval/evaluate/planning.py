@@ -110,10 +110,15 @@ def check_pooled(plan: Plan, handle: ModelHandle) -> None:
 
 
 def with_zero_shot(plan: Plan, handle: ModelHandle) -> Plan:
-    """Add zero-shot to a few-shot sweep: it is the line to beat, and where text-anchored methods start."""
+    """Add zero-shot to a few-shot sweep: it is the line to beat, and where text-anchored methods start.
+
+    A sweep has many points and no headline of its own: where it was named first, zero-shot leads.
+    """
     if "few-shot" not in plan.methods or "zero-shot" in plan.methods or not handle.has_text:
         return plan
-    return plan.model_copy(update={"methods": (*plan.methods, "zero-shot")})
+    first = plan.methods[0] == "few-shot"
+    methods = ("zero-shot", *plan.methods) if first else (*plan.methods, "zero-shot")
+    return plan.model_copy(update={"methods": methods})
 
 
 def _load(benchmark: Benchmark, data: Path | None, handle: ModelHandle, progress: Progress) -> Samples:

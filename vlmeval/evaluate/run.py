@@ -159,8 +159,15 @@ def _record(
 
 
 def _one_headline(methods: Sequence[MethodUsed]) -> list[MethodUsed]:
-    """Leave the mark of the headline to the first kind of method."""
-    return [m if m.kind == methods[0].kind else m.model_copy(update={"headline": False}) for m in methods]
+    """Leave the mark of the headline to the first kind of method that has one.
+
+    Where there are only points of few-shot curves, the last point of the first curve leads.
+    """
+    kind = next((m.kind for m in methods if m.headline), None)
+    if kind is not None:
+        return [m if m.kind == kind else m.model_copy(update={"headline": False}) for m in methods]
+    last = max(i for i, m in enumerate(methods) if m.curve == methods[0].curve)
+    return [m.model_copy(update={"headline": True}) if i == last else m for i, m in enumerate(methods)]
 
 
 def _model_used(handle: ModelHandle, embedded: Embedded) -> ModelUsed:
