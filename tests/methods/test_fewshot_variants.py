@@ -267,6 +267,21 @@ def test_balanced_class_weights_equal_scikit_learns() -> None:
         np.testing.assert_allclose(got.scores, wanted, atol=2e-4)
 
 
+@pytest.mark.parametrize("regime", ["balanced", "natural"])
+def test_classes_weigh_the_same_in_balanced_draws_of_all_units(regime: str) -> None:
+    samples, images, _ = world((20, 4, 9))
+    options = FewShotOptions(shots=("all",), seeds=1, variants=("logistic",), regimes=(regime,), tune="fixed")
+    result = few_shot(samples, images, None, ask_for(c_grid=(10.0,)), options)
+    rows = np.flatnonzero(samples.split == "train")
+    x, y, w = normed(images.vectors[rows]), samples.labels[rows].argmax(1), weights(samples.units[rows])
+    if regime == "balanced":
+        w = w * (w.sum() / (3 * np.bincount(y, weights=w)))[y]
+    got = result.points[0].seeds[0].scored
+    model = LogisticRegression(C=10.0, tol=1e-10, max_iter=10**5).fit(x, y, w)
+    np.testing.assert_allclose(got.scores, model.predict_proba(unit_vectors(samples, images, got.ids)), atol=2e-4)
+    assert result.points[0].parameters["class_weight"] == ("balanced" if regime == "balanced" else "none")
+
+
 def test_standardised_features_know_only_the_draw() -> None:
     samples, images, _ = world((9, 6, 7))
     options = FewShotOptions(shots=(4,), seeds=1, variants=("logistic",))

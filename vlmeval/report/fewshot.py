@@ -29,6 +29,7 @@ REGIMES: Final = {
         "shots times the number of classes in all, in the class mix of the data; a class may be missing",
     ),
 }
+EVEN: Final = "; where a class has fewer, and where all {unit}s are taken, classes weigh the same"
 SEVERAL: Final = ", or more where {unit}s with several labels bring common ones along"
 CLASS_METRICS: Final = ("auroc", "average-precision", "sensitivity")
 GAP: Final = "last-first"
@@ -54,7 +55,7 @@ def few_shot_view(record: RunRecord, rows: Rows, tones: list[View]) -> View | No
     if not points:
         return None
     sweep = _sweep(record, rows, points)
-    several = "" if record.benchmark.task == "single-label" else SEVERAL
+    several = EVEN if record.benchmark.task == "single-label" else SEVERAL
     regimes = list(dict.fromkeys(split_curve(c)[1] for c in sweep.curves))
     unit = record.benchmark.unit.name
     metrics = [m for m in record.benchmark.headline_metrics if any(rows.average(p, m) for p in points)]

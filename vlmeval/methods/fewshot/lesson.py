@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlmeval.data.splits import linked_units
-from vlmeval.methods.features import Features, unit_weights
+from vlmeval.methods.features import Features, class_weights, unit_weights
 from vlmeval.methods.fewshot.draws import drawn
 from vlmeval.methods.fewshot.rows import Rows
 from vlmeval.methods.fewshot.variant import Candidate, Columns, Job
@@ -61,17 +61,25 @@ class Lesson:
 
     @cached_property
     def weight(self) -> npt.NDArray[np.float64]:
-        """Weights float64 [n] of the pictures: a unit's add up to 1, unless every picture counts."""
+        """Weights float64 [n] of the pictures: a unit's add up to 1, unless every picture counts.
+
+        Under balanced draws of one class a row, classes weigh the same even where they have fewer units than shots, and
+        where all units are taken: the curve is about the same question from its first point to its last.
+        """
         units = self.rows.samples.units
-        return unit_weights(units) if self.by_unit else np.ones(len(units))
+        weight = unit_weights(units) if self.by_unit else np.ones(len(units))
+        return weight * class_weights(self.labels, weight) if self.even else weight
+
+    @property
+    def even(self) -> bool:
+        """Whether every class weighs the same."""
+        return self.regime == "balanced" and self.rows.samples.benchmark.task == "single-label"
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of everything that is learned from: ids, units, labels, vectors, classes."""
+        """SHA-256 of everything that is learned from: ids, units, labels, vectors, classes, weights."""
         samples = self.rows.samples
-        return sha256(
-            samples.ids, samples.units, samples.labels, self.rows.vectors, self.columns, np.array([self.by_unit])
-        )
+        return sha256(samples.ids, samples.units, samples.labels, self.rows.vectors, self.columns, self.weight)
 
     def final_job(self, kind: FeatureKind, candidates: tuple[Candidate, ...], target: Rows, *, anchored: bool) -> Job:
         """Return the job that learns from the whole draw and scores ``target``."""

@@ -28,7 +28,7 @@ def points_of(solver: Solver, solved: Sequence[Solved]) -> list[Point]:
             shots,
             [_seed_point(solver, *one) for one in members],
             _certificate(solver, members) if solver.variant.fits else None,
-            _parameters(solver),
+            _parameters(solver, even=members[0][0].even),
         )
         for (regime, shots), members in by_point.items()
     ]
@@ -73,9 +73,11 @@ def _certificate(solver: Solver, members: Sequence[Solved]) -> Certificate:
     )
 
 
-def _parameters(solver: Solver) -> dict[str, object]:
+def _parameters(solver: Solver, *, even: bool) -> dict[str, object]:
     variant, found = solver.variant, dict(solver.variant.facts)
     found["features"] = solver.kind
+    if variant.fits:
+        found["class_weight"] = "balanced" if even else solver.ask.options.class_weight
     if variant.parameters:
         found["default"] = variant.named(variant.default)
         found["grid"] = {p: sorted({c[i] for c in solver.grid}) for i, p in enumerate(variant.parameters)}

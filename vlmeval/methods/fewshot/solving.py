@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from vlmeval.methods.criteria import choose, nearest_within_error, score, shares
-from vlmeval.methods.features import unit_weights
+from vlmeval.methods.features import class_weights, unit_weights
 from vlmeval.methods.fewshot.anchor import Anchor, as_scores
 from vlmeval.methods.fewshot.entry import Entry, Scores
 from vlmeval.methods.fewshot.lesson import Lesson, sha256
@@ -160,6 +160,9 @@ class Solver:
         weight = None
         if lesson.rows.level == "image" and lesson.by_unit:
             weight = unit_weights(lesson.rows.samples.units[held])
+        if lesson.even:
+            even = class_weights(labels, weight)
+            weight = even if weight is None else weight * even
         task = self.target.samples.benchmark.task
         scores = [score(criterion, labels, entry.held[c].scores[held], task, weight) for c in self.grid]
         if np.isnan(scores).all():
