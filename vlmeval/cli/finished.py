@@ -56,7 +56,9 @@ def show(outcome: Outcome) -> None:
     _show_methods(record)
     for finding in record.findings:
         if finding.severity != "info":
-            out.print(f"[yellow]{finding.severity}[/] {escape(finding.message)}")
+            named = [example for example in finding.examples if example not in finding.message]
+            which = f" ({'; '.join(named)})" if named else ""
+            out.print(f"[yellow]{finding.severity}[/] {escape(finding.message + which)}")
     out.print(f"report: {escape(str(described(outcome)['report']))}")
 
 
