@@ -125,8 +125,8 @@ def few_shot(arguments: argparse.Namespace, devices: list[str]) -> None:
                     agree.append(float((model.predict(x) == best[i][j]).mean()))
         seconds *= len(problems) / some
         ratios = ", ".join(f"{seconds / s:.1f} ({device})" for device, (s, _) in ours.items())
-        print(f"  scikit-learn {solver} tol {tol:g}: {seconds:.1f} s (from {some} of {len(problems)} draws), worst gap "
-              f"{gap:.0e}, predictions {np.mean(agree):.4%};\n    certified is {ratios} times faster", flush=True)  # fmt: skip
+        print(f"  scikit-learn {solver} tol {tol:g}: {seconds:.1f} s (from {some} of {len(problems)} draws), ", end="")
+        print(f"worst gap {gap:.0e}, predictions {np.mean(agree):.4%}; certified is {ratios} times faster", flush=True)
 
 
 def large(arguments: argparse.Namespace, devices: list[str], *, labels: bool) -> None:

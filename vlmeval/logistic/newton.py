@@ -47,18 +47,26 @@ class Solution:
 
 @dataclass(frozen=True)
 class _Live:
-    """Fits still at work: positions, where they are, |g|^2 before the last step (inf: none), whether a step failed."""
+    """Fits still at work: where they are, |g|^2 and objective before the last step (inf: none), whether it failed."""
 
     fits: Tensor
     w: Tensor
     b: Tensor
     logits: Tensor
     last: Tensor
+    last_f: Tensor
     stuck: Tensor
 
     def keep(self, at: Tensor) -> _Live:
-        w, b, logits, last, stuck = (t[:, at] for t in (self.w, self.b, self.logits, self.last, self.stuck))
-        return _Live(self.fits[at], w, b, logits, last, stuck)
+        kept = (t[:, at] for t in (self.w, self.b, self.logits, self.last, self.last_f, self.stuck))
+        return _Live(self.fits[at], *kept)
+
+    def stalled(self, at: Stand) -> Tensor:
+        """Return which fits can go no further, [P, F]: neither objective nor gradient fell beyond rounding."""
+        import torch
+
+        same = at.f > self.last_f * (1 - 64 * torch.finfo(at.f.dtype).eps)
+        return self.stuck | (same & (squared(at.g, at.gb) > self.last / 4))
 
 
 def solve(
@@ -76,14 +84,14 @@ def solve(
     p, f = start.b.shape[:2]
     last = torch.full((p, f), torch.inf, dtype=start.w.dtype, device=start.w.device)
     fits = torch.arange(f, device=last.device)
-    live = _Live(fits, start.w, start.b, batch.logits(start.w, start.b), last, torch.zeros_like(last, dtype=torch.bool))
+    live = _Live(fits, start.w, start.b, batch.logits(start.w, start.b), last, last, torch.zeros_like(last).bool())
     for step in range(steps + 1):
         if certify:
             at, b, logits = certified(batch, live.w, live.b, live.logits)
             live = replace(live, b=b, logits=logits)
         else:
             at = stand(batch, live.w, live.logits)
-        active = (at.gap > tolerance) & ~live.stuck
+        active = (at.gap > tolerance) & ~live.stalled(at)
         going = active.any(dim=0)
         if step == steps or not bool(going.all()):
             out.store(live.fits, live.w, live.b, at)
@@ -122,7 +130,9 @@ def _step(batch: Batch, inner: Batch, live: _Live, at: Stand, active: Tensor, to
     d, db = d.nan_to_num(0, 0, 0), db.nan_to_num(0, 0, 0)
     t, du = _line_search(batch, live, at, d, db)
     w, b = live.w + t[..., None, None] * d, live.b + t[..., None] * db
-    return replace(live, w=w, b=b, logits=live.logits + t[..., None, None] * du, last=size, stuck=active & (t == 0))
+    return replace(
+        live, w=w, b=b, logits=live.logits + t[..., None, None] * du, last=size, last_f=at.f, stuck=active & (t == 0)
+    )
 
 
 def _line_search(batch: Batch, live: _Live, at: Stand, d: Tensor, db: Tensor) -> tuple[Tensor, Tensor]:

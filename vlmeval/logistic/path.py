@@ -2,9 +2,9 @@
 
 A bucket's values of C are taken in ascending order and in a few waves: fits of one wave run side by side, and the next
 wave starts from the last two of it, extrapolated in log C. Each wave is solved three times over, each time from where
-the last one ended: in float32 and in the basis of `vlmeval.logistic.basis`, roughly; in float64 and the rows' own
-coordinates, to the tolerance, with certificates; and, for fits that missed it, in float64 throughout, by the whole
-Hessian where it is small.
+the last one ended: in float32 and in the basis of `vlmeval.logistic.basis`, which mostly reaches the tolerance by its
+own estimate; in float64 and the rows' own coordinates, with certificates; and, for fits that missed the tolerance, in
+float64 throughout, by the whole Hessian where it is small.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from vlmeval.logistic.problem import Task
 if TYPE_CHECKING:
     from torch import Tensor
 
-ROUGH, ROUGH_STEPS, FINE_STEPS = 0.5, 60, 25
-LEAST_ROUGH = 1e-9
+ROUGH, LEAST_ROUGH = 0.5, 1e-9
+"""Tolerance in float32: this part of the one asked for, so that the certificate confirms it, but not below that."""
+ROUGH_STEPS, FINE_STEPS = 40, 10
 WAVE = 3
 ELEMENTS = 2**24
 """Logits that one wave may hold at most, unless a single C has more."""

@@ -85,7 +85,7 @@ class Fit:
         1/2 |coef|^2 + C sum_i weight_i loss_i, at coef and intercept; summed over labels where there are labels.
     gap
         Certified upper bound of (objective - minimum) / objective; for labels that of the worst label. Never below the
-        rounding of float64, 2.2e-16. NaN: the solver gives no bound.
+        rounding of float64, 2.2e-16, but 0 where there is nothing to fit. NaN: the solver gives no bound.
     iterations
         Newton steps (or the iterations scikit-learn reports; of the slowest label).
     converged
