@@ -119,6 +119,8 @@ TuneOption = Annotated[Tune | None, _few("Cross-validation inside the shots (def
 def probe_options(**given: Any) -> ProbeOptions:
     """Return the options; what is None keeps its default, or the recipe's value.
 
+    The record names the recipe only where the options are still its own.
+
     Raises
     ------
     UsageError, UnknownNameError
@@ -132,7 +134,10 @@ def probe_options(**given: Any) -> ProbeOptions:
         given["neighbours"] = tuple(whole(part, "--neighbours") for part in listed(given["neighbours"]))
     recipe = given.pop("recipe", None)
     base = ProbeOptions() if recipe is None else apply_recipe(ProbeOptions(), recipe)
-    return _made(ProbeOptions, {**base.model_dump(), **plain(**given)})
+    made = _made(ProbeOptions, {**base.model_dump(), **plain(**given)})
+    # What other options overrule is not the recipe any more, and must not bear its name.
+    same = recipe is None or apply_recipe(made, recipe) == made
+    return made if same else made.model_copy(update={"recipe": None})
 
 
 def few_shot_options(**given: Any) -> FewShotOptions:
@@ -161,7 +166,7 @@ def grid(text: str, option: str) -> tuple[float, ...]:
     try:
         if len(parts) == 3:
             first, last, count = float(parts[0]), float(parts[1]), int(parts[2])
-            if not 0 < first < last or count < 2:
+            if not 0 < first < last < float("inf") or count < 2:
                 raise ValueError
             values = [float(f"{value:.6g}") for value in np.geomspace(first, last, count)]
         else:
@@ -174,7 +179,7 @@ def grid(text: str, option: str) -> tuple[float, ...]:
 
 def whole(text: str, option: str) -> int:
     """Return a whole number, or raise UsageError naming the option."""
-    if not text.isdigit():
+    if not text.isdecimal():
         raise UsageError("not a whole number", key=option, found=text)
     return int(text)
 
@@ -187,7 +192,6 @@ def listed(text: str) -> list[str]:
 OPTION_OF: Final = {
     "c_grid": "--c",
     "class_weight": "--class-weights",
-    "seeds": "--seeds",
     "regimes": "--regime",
     "variants": "--variant",
 }
@@ -199,6 +203,12 @@ def plain(**given: Any) -> dict[str, Any]:
     return {name: getattr(value, "value", value) for name, value in given.items() if value is not None}
 
 
+def _option_of(record: type[Options], field: str) -> str:
+    if (record.__name__, field) == ("ProbeOptions", "seeds"):
+        return "--probe-seeds"
+    return OPTION_OF.get(field, "--" + field.replace("_", "-"))
+
+
 def _made(record: type[Options], values: Mapping[str, Any]) -> Options:
     from pydantic import ValidationError
 
@@ -207,7 +217,7 @@ def _made(record: type[Options], values: Mapping[str, Any]) -> Options:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = str(first["loc"][0]) if first["loc"] else None
-        option = None if field is None else OPTION_OF.get(field, "--" + field.replace("_", "-"))
+        option = None if field is None else _option_of(record, field)
         found = repr(first.get("input"))[:80] if field is not None else None
         raise UsageError(
             "an option that cannot be", key=option, expected=first["msg"].removeprefix("Value error, "), found=found

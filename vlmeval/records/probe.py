@@ -6,9 +6,10 @@ parts of MethodUsed; `FewShotUsed` is a part of the RunRecord.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, Self
+import math
+from typing import Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from vlmeval.records.base import Record
 
@@ -37,19 +38,24 @@ class ProbeOptions(Record):
         "validation", description="Multi-label decisions: Youden's J on validation units, or 0.5 as published recipes."
     )
     solver: Literal["certified", "sklearn"] = "certified"
-    tolerance: float = Field(1e-8, gt=0, description="Relative objective gap that a certified fit must stay under.")
+    tolerance: float = Field(
+        1e-8, gt=0, lt=1, description="Relative objective gap that a certified fit must stay under."
+    )
     max_iter: int = Field(1000, ge=1, description="Iterations of the scikit-learn solver.")
     neighbours: tuple[int, ...] = Field((1, 3, 5, 10, 20, 50, 100), min_length=1, description="Grid of k for knn.")
-    temperature: float = Field(0.07, gt=0, description="Of knn's weights exp(cosine / temperature).")
+    temperature: float = Field(
+        0.07, gt=0, allow_inf_nan=False, description="Of knn's weights exp(cosine / temperature)."
+    )
     seeds: int = Field(5, ge=1, description="Seeds of the mlp-probe.")
     recipe: str | None = Field(None, description="Published recipe that these options spell out.")
 
-    @model_validator(mode="after")
-    def _positive_and_sorted(self) -> Self:
-        for name, values in (("c_grid", self.c_grid), ("neighbours", self.neighbours)):
-            if min(values) <= 0 or list(values) != sorted(set(values)):
-                raise ValueError(f"'{name}' must be positive, ascending and without repeats")
-        return self
+    @field_validator("c_grid", "neighbours")
+    @classmethod
+    def _positive_and_sorted(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        finite = all(math.isfinite(value) for value in values)
+        if not finite or min(values) <= 0 or list(values) != sorted(set(values)):
+            raise ValueError("positive numbers, ascending and without repeats")
+        return values
 
 
 class FewShotOptions(Record):
@@ -65,12 +71,20 @@ class FewShotOptions(Record):
     tune: Literal["cv", "fixed"] = Field("cv", description="Cross-validation inside the shots, or stated defaults.")
     folds: int = Field(5, ge=2, description="At most; fewer where a class has fewer units.")
 
-    @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        numbers = [s for s in self.shots if s != "all"]
-        if any(n < 1 for n in numbers) or numbers != sorted(set(numbers)) or "all" in self.shots[:-1]:
-            raise ValueError("'shots' must be positive numbers, ascending and without repeats; 'all' comes last")
-        return self
+    @field_validator("shots")
+    @classmethod
+    def _ascending(cls, shots: tuple[Shots, ...]) -> tuple[Shots, ...]:
+        numbers = [s for s in shots if s != "all"]
+        if any(n < 1 for n in numbers) or numbers != sorted(set(numbers)) or "all" in shots[:-1]:
+            raise ValueError("positive numbers, ascending and without repeats; 'all' comes last")
+        return shots
+
+    @field_validator("regimes", "variants")
+    @classmethod
+    def _once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("each one once")
+        return names
 
 
 class Choice(Record):
