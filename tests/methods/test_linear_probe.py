@@ -445,3 +445,12 @@ def test_rows_must_be_the_same(made: Any) -> None:
     samples, images = made()
     with pytest.raises(ValueError, match="not the same rows"):
         run(samples, Embeddings(images.ids[::-1], images.vectors[::-1], "key"), ask())
+
+
+def test_validation_rows_without_a_class_choose_nothing(made: Any) -> None:
+    samples, images = made()
+    unknown = samples.labels & (samples.split != "val")[:, None]
+    probed = run(replace(samples, labels=unknown), images, ask())
+    assert probed.choice is not None
+    assert probed.choice.chosen_on.startswith("training cases out of fold")
+    assert None not in probed.choice.scores

@@ -255,3 +255,17 @@ def test_errors_are_those_of_every_probe(made: Any) -> None:
     vectors[5] = np.nan
     with pytest.raises(DataError, match="NaN"):
         mlp_probe(samples, replace(images, vectors=vectors), ask())
+
+
+def test_rows_without_a_class_are_not_in_the_validation_curve(made: Any) -> None:
+    samples, images = made()
+    gone = np.flatnonzero(samples.split == "val")[::2]
+    unknown = samples.labels.copy()
+    unknown[gone] = False
+    ask = Ask(ProbeOptions(seeds=1), "test", Kept())
+    (curve,) = mlp_probe(replace(samples, labels=unknown), images, ask).training
+    left = samples.take(np.setdiff1d(np.arange(len(samples)), gone))
+    row_of = {name: row for row, name in enumerate(images.ids.tolist())}
+    rest = Embeddings(left.ids, images.vectors[[row_of[name] for name in left.ids.tolist()]], "key")
+    (expected,) = mlp_probe(left, rest, Ask(ProbeOptions(seeds=1), "test", Kept())).training
+    assert curve.val_loss == pytest.approx(expected.val_loss, rel=1e-5)

@@ -26,7 +26,7 @@ from vlmeval.methods.probes import net
 from vlmeval.methods.probes.ask import Ask, Probed
 from vlmeval.methods.probes.held import Held, kind_of, stacked
 from vlmeval.methods.probes.net import Net, Settings, TrainingRows, train
-from vlmeval.methods.probes.roles import Part, Rows, absent_classes, assign_roles, fitted_on
+from vlmeval.methods.probes.roles import Part, Rows, absent_classes, assign_roles, fitted_on, with_truth
 from vlmeval.methods.probes.weights import label_weights, unit_shares
 from vlmeval.records import Embeddings, Finding, Level, ProbeOptions, Samples, TrainingCurve
 
@@ -69,7 +69,7 @@ def mlp_probe(samples: Samples, images: Embeddings, ask: Ask) -> Probed:
     options, task = ask.options, samples.benchmark.task
     tuning = _data(samples, images, roles.tuning[0], options)
     final = _data(samples, images, roles.final, options)
-    curve_rows = _rows(samples, images, roles.tuning[0].held, tuning.features, options)
+    curve_rows = _rows(samples, images, with_truth(samples, roles.tuning[0].held), tuning.features, options)
     curves = _nets(tuning.rows, curve_rows, samples, ask)
     nets = _nets(final.rows, None, samples, ask)
 

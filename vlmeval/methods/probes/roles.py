@@ -1,8 +1,9 @@
 """Which rows do what: those a probe learns from, those it is tuned on, those it is evaluated on.
 
-Comes in: Samples, their vectors and an `Ask`. Goes out: `Roles`. Where there is a validation split that is not itself
-evaluated, hyperparameters are tuned on it and the final fit has train and validation rows; otherwise on folds of the
-train rows, by unit. Rows that are learned from are ordered by their ids, so that no result depends on the row order.
+Comes in: Samples, their vectors and an `Ask`. Goes out: `Roles`. Where there is a validation split (whose truth is
+known) that is not itself evaluated, hyperparameters are tuned on it and the final fit has train and validation rows;
+otherwise on folds of the train rows, by unit. Rows that are learned from are ordered by their ids, so that no result
+depends on the row order.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def assign_roles(samples: Samples, images: Embeddings, ask: Ask) -> Roles:
     if not len(evaluated):
         raise DataError(f"no rows to evaluate in split {ask.evaluated!r}", hint="see: vlmeval data check BENCH")
     validation = np.flatnonzero(samples.split == "val")
-    if ask.evaluated == "val" or not len(validation):
+    # Validation rows of no known class choose nothing.
+    if ask.evaluated == "val" or not len(learnable(samples, "val")):
         return Roles(_folds(samples, train, ask.seed), Part(train, evaluated), validation=False)
     final = _by_id(samples, np.concatenate([train, learnable(samples, "val")])) if ask.options.refit else train
     return Roles((Part(train, validation),), Part(final, evaluated), validation=True)
@@ -119,10 +121,12 @@ def check_learnable(samples: Samples, rows: Rows) -> None:
 
 def learnable(samples: Samples, split: str) -> Rows:
     """Return the rows of ``split`` that can be learned from, by id; single-label rows need a class."""
-    rows = samples.split == split
-    if samples.benchmark.task == "single-label":
-        rows = rows & samples.labels.any(axis=1)
-    return _by_id(samples, np.flatnonzero(rows))
+    return _by_id(samples, with_truth(samples, np.flatnonzero(samples.split == split)))
+
+
+def with_truth(samples: Samples, rows: Rows) -> Rows:
+    """Return those of ``rows`` whose truth is known: single-label rows need a class, others may have no label."""
+    return rows if samples.benchmark.task == "multi-label" else rows[samples.labels[rows].any(axis=1)]
 
 
 def absent_classes(samples: Samples, rows: Rows) -> list[Finding]:
