@@ -396,3 +396,16 @@ def test_samples_and_vectors_must_be_the_same_rows() -> None:
     other: Samples = samples.take(np.arange(len(samples))[::-1])
     with pytest.raises(ValueError, match="not the same rows"):
         few_shot(other, images, None, ask_for(), options_of())
+
+
+def test_a_pool_of_one_class_or_one_unit_is_a_data_error() -> None:
+    samples, images, _ = world((6, 6, 6))
+    train = samples.split == "train"
+
+    def fails(message: str, stays: Array) -> None:
+        with pytest.raises(DataError, match=message):
+            few_shot(samples.take(stays), Embeddings(samples.ids[stays], images.vectors[stays], "key"), None,
+                     ask_for(c_grid=GRID), options_of(shots=(1, 2), seeds=1))  # fmt: skip
+
+    fails("fewer than two classes", ~train | samples.labels[:, 1])
+    fails("one case only", ~train | (samples.units == samples.units[train][0]))

@@ -23,7 +23,7 @@ from vlmeval.methods.fewshot.variant import Variant
 from vlmeval.methods.fewshot.variants import VARIANTS
 from vlmeval.methods.probes.ask import Ask
 from vlmeval.methods.probes.fits import fit_findings
-from vlmeval.methods.probes.roles import check_vectors
+from vlmeval.methods.probes.roles import check_learnable, check_vectors
 from vlmeval.progress import Progress
 from vlmeval.records import Draw, Embeddings, FewShotOptions, FewShotVariant, Finding, Samples, Shots
 
@@ -54,14 +54,15 @@ def few_shot(
     UsageError
         When train or all rows are to be evaluated.
     DataError
-        Vectors that are not finite, nothing to draw from or to evaluate, or classes with fewer units than shots where
-        the policy is ``error``.
+        Vectors that are not finite, nothing to draw from or to evaluate, one unit or one class only, or classes with
+        fewer units than shots where the policy is ``error``.
     """
     check_vectors(samples, images)
     if anchor is not None and anchor.text.shape != (len(samples.benchmark.classes), images.vectors.shape[1]):
         raise ValueError(f"text vectors of shape {anchor.text.shape} for pictures of shape {images.vectors.shape}")
     pool, target, findings = _sides(samples, images, anchor, ask)
     draws, shortfalls = draw_all(pool.samples, options)
+    check_learnable(pool.samples, np.arange(len(pool.samples)))
     folds = options.folds if options.tune == "cv" else None
     lessons, skipped = [], []
     for draw, shots in _asked(draws, options):
