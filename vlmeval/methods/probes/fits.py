@@ -74,7 +74,8 @@ class Solver:
 
     def _key(self, problem: Problem) -> str:
         if self.options.solver == "sklearn":
-            how: dict[str, Any] = {"max_iter": self.options.max_iter, "sklearn": version("scikit-learn")}
+            how: dict[str, Any] = {"max_iter": self.options.max_iter, "tol": SKLEARN_TOLERANCE}
+            how["sklearn"] = version("scikit-learn")
         else:
             how = {"tolerance": self.options.tolerance}
         head = {"layout": LAYOUT, "code": solver_code(), "classes": problem.classes, "intercept": problem.intercept}
