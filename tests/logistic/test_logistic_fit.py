@@ -133,6 +133,21 @@ def test_offsets_against_the_explicit_objective(seed: int, intercept: bool, weig
         np.testing.assert_allclose(fit.coef, best.x[:12].reshape(3, 4), atol=2e-3 * np.abs(fit.coef).max() + 1e-4)
 
 
+@pytest.mark.parametrize("level", [-300.0, -60.0, 60.0, 300.0])
+@pytest.mark.parametrize("c", [1e-6, 1.0, 100.0])
+def test_an_intercept_makes_up_for_offsets_that_lie_far_from_zero(level: float, c: float) -> None:
+    """There the loss has no curvature, and a plain Newton step in the intercept would leave for infinity."""
+    rng = np.random.default_rng(0)
+    x, near = rng.normal(size=(30, 4)), rng.normal(size=(30, 2))
+    y = rng.random((30, 2)) < 0.4
+    (at,), (far,) = fit_logistic(
+        [Problem(x, y, 2, offset=near), Problem(x, y, 2, offset=near + level)], [c], tolerance=1e-11
+    )
+    assert far.converged
+    np.testing.assert_allclose(far.intercept, at.intercept - level, atol=1e-4)
+    np.testing.assert_allclose(far.coef, at.coef, atol=1e-4)
+
+
 def test_tiny_c_leaves_the_offset_alone() -> None:
     problem = made("random", 25, 4, 3, 0)
     offset = np.random.default_rng(1).normal(size=(25, 3))

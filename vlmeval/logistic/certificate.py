@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 INTERCEPT_STEPS = 60
 SMALL_STEP = 1e-11
+LOGIT_SLACK = 40.0
 EPSILON = 2.220446049250313e-16
 
 
@@ -73,6 +74,9 @@ def minimised_intercept(batch: Batch, b: Tensor, logits: Tensor) -> tuple[Tensor
         f = (batch.cw[:, :, 0] * loss).sum(-1)
         worse = f > best * (1 + 1e-12)
         newton = _newton_step((batch.cw * residual).sum(-1), prob, batch.cw)
+        # Where the loss has no curvature left a Newton step is huge; no minimum lies farther than the logits do.
+        far = LOGIT_SLACK + logits.abs().amax(-1)
+        newton = newton.clamp(min=-far, max=far)
         step = torch.where(worse[..., None], -taken / 2, newton)
         if not bool((step.abs() > SMALL_STEP * (1 + b.abs())).any()):
             break
