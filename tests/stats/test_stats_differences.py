@@ -201,7 +201,6 @@ CURVES: list[tuple[str, dict[Shots, Difference | None], Shots | None, Shots | No
     ("no row", {1: point(0.1, 0.05, 0.2), 2: None, 4: point(0.2, 0.1, 0.3)}, 4, 4),
     ("all comes last", {"all": point(0.1, 0.05, 0.2), 8: point(-0.1, -0.2, 0.1)}, "all", "all"),
     ("all breaks it", {"all": point(-0.1, -0.2, 0.1), 8: point(0.1, 0.05, 0.2)}, None, None),
-    ("nothing", {}, None, None),
 ]
 
 
@@ -240,3 +239,8 @@ def test_shots_needed_of_unclear_points_is_refused_and_of_descriptions_is_none()
     )
     assert (found.on_average, found.surely) == (None, None)
     assert shots_needed([(1, [better])], "c", "zero-shot", []) == ()
+
+
+def test_what_no_point_has_a_value_of_is_not_never() -> None:
+    hidden = point(0.1, 0.05, 0.2).model_copy(update={"value": None, "low": None, "high": None, "reason": "suppressed"})
+    assert shots_needed([(1, [hidden]), (2, [])], "c", "zero-shot", ["auroc"]) == ()

@@ -77,7 +77,8 @@ def _show_methods(record: RunRecord) -> None:
         cells = [f"{_value(r.value)}  {_interval(r)}" if (r := by_metric.get(name)) else "-" for name in names]
         lines.append((method.title, *cells))
     console.table(None, ["method", *names], lines)
-    needed = record.few_shot.needed if record.few_shot is not None else ()
+    # Without draws there are no intervals, and nothing can be said to be clear.
+    needed = record.few_shot.needed if record.few_shot is not None and record.plan.draws else ()
     for one in needed:
         if one.metric == names[0]:
             console.out().print(f"{one.curve}: clearly better than zero-shot by {one.metric} {_from(one.surely)}")

@@ -162,7 +162,7 @@ class ShotsNeeded(Record):
     """The fewest shots from which on a curve beats zero-shot, by a headline metric over all samples.
 
     ``on_average``: from there on every mean over seeds is better. ``surely``: from there on every paired 95 % interval
-    of the difference lies above zero. None: never.
+    of the difference lies above zero. None: never; without draws there are no intervals, and ``surely`` is None too.
     """
 
     curve: str

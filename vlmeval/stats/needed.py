@@ -17,7 +17,8 @@ def shots_needed(points: Sequence[Point], curve: str, versus: str, metrics: Coll
     """Find the fewest shots from which on every point of the curve is better.
 
     "From which on" and not the first that is better: a curve may cross by chance and fall back. A point whose
-    difference has no value (or no interval, for ``surely``) is not better.
+    difference has no value (or no interval, for ``surely``) is not better. A metric that no point has a difference of
+    (e.g. suppressed everywhere) is left out: that is not "never".
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ def shots_needed(points: Sequence[Point], curve: str, versus: str, metrics: Coll
     out = []
     for metric in metrics:
         found = [_overall(differences, metric, versus) for _, differences in ordered]
+        if all(d is None or d.value is None for d in found):
+            continue
         sign = {"higher": 1, "lower": -1, "none": 0}[metric_info(metric).direction]
         out.append(
             ShotsNeeded(
