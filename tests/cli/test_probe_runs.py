@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vlmeval import store
-from vlmeval.records import RunRecord
+from vlmeval.records import Finding, RunRecord
 
 Cli = Any
 World = Any
@@ -120,6 +120,32 @@ def test_the_report_names_the_command_that_makes_the_same_run_again(cli: Cli, wo
     (again,) = answer.json()["runs"]
     assert again["found"]
     assert again["digest"] == record.digest
+
+
+def test_few_shot_says_where_it_starts_and_which_options_it_does_not_follow(
+    cli: Cli, world: World, checkpoint: Path
+) -> None:
+    record, _ = run(cli, world, checkpoint, "mini", "--method", "few-shot", "--solver", "sklearn", "--aggregation",
+                    "max-score", "--class-weights", "balanced")  # fmt: skip
+    said = [finding.message for finding in record.findings if finding.code == "few-shot-option"]
+    assert len(said) == 2
+    assert "--solver" in said[0]
+    assert "largest" in said[1]
+    by_id = {m.id: m.parameters for m in record.methods if m.kind == "few-shot"}
+    start = {"prompts": record.plan.prompts[0], "aggregation": "mean-embedding"}
+    assert by_id["few-shot:text-anchored:balanced@1"]["zero_shot"] == start
+    assert by_id["few-shot:text-anchored:balanced@1"]["class_weight"] == "balanced"
+    assert by_id["few-shot:nearest-mean:balanced@1"].keys().isdisjoint({"zero_shot", "class_weight"})
+
+
+def test_what_several_methods_notice_is_said_once(
+    cli: Cli, world: World, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = Finding(code="class-not-in-train", severity="warning", message="cannot be learned", examples=("c",))
+    for module in ("linear", "neighbours"):
+        monkeypatch.setattr(f"vlmeval.methods.probes.{module}.absent_classes", lambda *_: [lost])
+    record, _ = run(cli, world, checkpoint, "mini", "--method", "linear-probe,knn")
+    assert record.findings.count(lost) == 1
 
 
 def test_the_terminal_shows_every_method_and_where_curves_pass_zero_shot(

@@ -14,8 +14,8 @@ from vlmeval.evaluate.material import Made, Material
 from vlmeval.evaluate.probes import ask_of, seed_used
 from vlmeval.evaluate.zeroshot import zero_shot_rule
 from vlmeval.methods import prompt_arrays
-from vlmeval.methods.fewshot import Anchor, Point, SeedPoint, few_shot
-from vlmeval.records import Benchmark, Decision, MethodUsed, Predictions
+from vlmeval.methods.fewshot import VARIANTS, Anchor, Point, SeedPoint, few_shot
+from vlmeval.records import Benchmark, Decision, Finding, MethodUsed, Predictions
 from vlmeval.stats import choose_thresholds
 
 TITLES: Final = {
@@ -29,11 +29,11 @@ TITLES: Final = {
 def few_shot_step(material: Material) -> Made:
     """Carry out the few-shot sweep of the plan."""
     result = few_shot(material.samples, material.images, anchor_of(material), ask_of(material), material.plan.few_shot)
-    made = Made(findings=list(result.findings), few_shot=result.used)
+    made = Made(findings=[*result.findings, *_not_followed(material)], few_shot=result.used)
     for point in result.points:
         predictions = [_predictions(point, seed, material.samples.benchmark) for seed in point.seeds]
         made.predictions += predictions
-        made.methods.append(_described(point, predictions, material.samples.benchmark))
+        made.methods.append(_described(point, predictions, material))
     return made
 
 
@@ -47,6 +47,29 @@ def anchor_of(material: Material) -> Anchor | None:
     rule, first = zero_shot_rule(material.plan, material.embedded), material.prompts[0]
     classes = prompt_arrays(first.prompts, material.embedded.texts)
     return Anchor.of(classes, rule, first.aggregation) or Anchor.of(classes, rule, "mean-embedding")
+
+
+def _not_followed(material: Material) -> list[Finding]:
+    """Tell of options that the sweep does not follow."""
+    plan, first = material.plan, next(iter(material.prompts), None)
+    notes = {
+        "the vectors of the space shared with text, whatever --embedding says": plan.probe.embedding == "pooled",
+        "the certified solver, whatever --solver says": plan.probe.solver == "sklearn",
+        "the mean of each class's prompts as zero-shot classifier: the largest of their scores, which the headline "
+        "set takes, is none to start from": first is not None and first.aggregation == "max-score",
+    }
+    return [
+        Finding(code="few-shot-option", severity="info", message=f"few-shot: by {note}", count=1)
+        for note, applies in notes.items()
+        if applies
+    ]
+
+
+def _anchored_at(material: Material) -> dict[str, object]:
+    """Return which zero-shot classifier anchored methods start from, for the record."""
+    first = material.prompts[0]
+    aggregation = "mean-embedding" if first.aggregation == "max-score" else first.aggregation
+    return {"zero_shot": {"prompts": first.id, "aggregation": aggregation}}
 
 
 def curve_of(point: Point) -> str:
@@ -72,7 +95,8 @@ def _decision(seed: SeedPoint, benchmark: Benchmark) -> Decision:
     return Decision("threshold", tuple(float(t) for t in chosen), f"inside the shots, out of fold ({len(labels)})")
 
 
-def _described(point: Point, predictions: list[Predictions], benchmark: Benchmark) -> MethodUsed:
+def _described(point: Point, predictions: list[Predictions], material: Material) -> MethodUsed:
+    benchmark, options = material.samples.benchmark, material.plan.probe
     shots = "all units" if point.shots == "all" else f"{point.shots} {'shot' if point.shots == 1 else 'shots'}"
     regime = "" if point.regime == "balanced" else f", {point.regime} draws"
     return assess.method_used(
@@ -83,7 +107,14 @@ def _described(point: Point, predictions: list[Predictions], benchmark: Benchmar
         curve=curve_of(point),
         shots=point.shots,
         thresholds=None,
-        parameters={"variant": point.variant, "regime": point.regime, **point.parameters},
+        parameters={
+            "variant": point.variant,
+            "regime": point.regime,
+            **point.parameters,
+            "unit_weights": options.unit_weights,
+            **({"class_weight": options.class_weight} if VARIANTS[point.variant].fits else {}),
+            **(_anchored_at(material) if VARIANTS[point.variant].anchored else {}),
+        },
         seeds=tuple(
             seed_used(one, benchmark.class_ids, **seed.parameters)
             for one, seed in zip(predictions, point.seeds, strict=True)

@@ -151,7 +151,8 @@ def _record(
         rows=tuple(numbers.rows),
         differences=tuple(numbers.differences),
         few_shot=numbers.few_shot,
-        findings=(*findings, *made.findings, *numbers.findings),
+        # Several methods may notice the same of the rows they share.
+        findings=tuple(dict.fromkeys((*findings, *made.findings, *numbers.findings))),
         badges=assess.badges(benchmark, inputs.handle.card, plan, len(embedded.unreadable)),
         timings=watch.seconds | {f"embed: {stage}": seconds for stage, seconds in embedded.timings.items()},
         environment=environment(embedded.device, embedded.dtype),
