@@ -84,7 +84,7 @@ def few_shot(
         own = points_of(solver, solved)
         findings += edges(solver, solved)
         for point in own:
-            findings += [] if point.certificate is None else fit_findings(point.certificate)
+            findings += [] if point.certificate is None else fit_findings(point.certificate, point.id)
         points += own
     findings += small_pool(draws, samples) + unlearnable(skipped)
     return FewShotResult(points, used(pool.samples, options, draws, shortfalls, left_out), findings)

@@ -114,8 +114,8 @@ def one_fit(labels: Sequence[Fit]) -> Fit:
     )
 
 
-def fit_findings(certificate: Certificate) -> list[Finding]:
-    """Return a warning when fits are not as exact as they should be."""
+def fit_findings(certificate: Certificate, method: str) -> list[Finding]:
+    """Return a warning when fits of ``method`` are not as exact as they should be."""
     if not certificate.missed:
         return []
     if certificate.solver == "sklearn":
@@ -128,7 +128,7 @@ def fit_findings(certificate: Certificate) -> list[Finding]:
             f"(worst {certificate.worst or 0:.2g})"
         )
     count, examples = certificate.missed, certificate.missed_fits
-    return [Finding(code=code, severity="warning", message=message, count=count, examples=examples)]
+    return [Finding(code=code, severity="warning", message=f"{method}: {message}", count=count, examples=examples)]
 
 
 def _pack(fits: Mapping[float, Fit]) -> dict[str, npt.NDArray[Any]]:

@@ -87,7 +87,7 @@ def linear_probe(samples: Samples, images: Embeddings, ask: Ask) -> Probed:
         choice=choice,
         certificate=certificate,
         parameters=_parameters(samples, roles.final.learned, options, choice.chosen),
-        findings=findings + fit_findings(certificate) + absent_classes(samples, roles.final.learned),
+        findings=findings + fit_findings(certificate, "linear-probe") + absent_classes(samples, roles.final.learned),
     )
 
 

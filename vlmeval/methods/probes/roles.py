@@ -24,6 +24,8 @@ Rows = npt.NDArray[np.intp]
 FOLDS: Final = 5
 """Folds of the train rows where there is no validation split to tune on."""
 
+MORE: Final = "a trained method needs more: a larger --limit, or another split in the benchmark's protocol"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -108,14 +110,26 @@ def check_learnable(samples: Samples, rows: Rows) -> None:
     unit = samples.benchmark.unit.name
     if len(np.unique(samples.units[rows])) < 2:
         only = str(samples.units[rows[0]])
-        raise DataError(f"{split} has one {unit} only", expected=f"two or more {unit}s", found=f"{unit} {only!r}")
+        raise DataError(
+            f"{split} has one {unit} only",
+            key="split",
+            expected=f"two or more {unit}s",
+            found=f"{unit} {only!r}",
+            hint=MORE,
+        )
     labels = samples.labels[rows]
     if samples.benchmark.task == "single-label" and np.count_nonzero(labels.any(axis=0)) < 2:
         only = samples.benchmark.class_ids[int(labels.any(axis=0).argmax())]
-        raise DataError(f"{split} has fewer than two classes", expected="two or more classes", found=only)
+        raise DataError(
+            f"{split} has fewer than two classes", key="split", expected="two or more classes", found=only, hint=MORE
+        )
     if not (labels.any(axis=0) & ~labels.all(axis=0)).any():
         raise DataError(
-            f"{split} has fewer than two classes", expected="a label that some rows have and others have not"
+            f"{split} has fewer than two classes",
+            key="split",
+            expected="a label that some rows have and others have not",
+            found=f"{len(rows)} rows with the same labels",
+            hint=MORE,
         )
 
 
