@@ -138,6 +138,22 @@ def test_few_shot_says_where_it_starts_and_which_options_it_does_not_follow(
     assert by_id["few-shot:nearest-mean:balanced@1"].keys().isdisjoint({"zero_shot", "class_weight"})
 
 
+def test_one_shot_of_several_labels_decides_by_their_share_of_the_draw(
+    cli: Cli, world: World, checkpoint: Path
+) -> None:
+    record, _ = run(cli, world, checkpoint, "mini-multi", "--method", "few-shot", "--variant", "logistic,cache")
+    seeds = {m.id: m.seeds for m in record.methods if m.kind == "few-shot"}
+    for seed in seeds["few-shot:logistic:balanced@1"]:
+        assert seed.chosen_on == "inside the shots, each label's share of them"
+        assert seed.thresholds is not None
+        drawn = seed.parameters["units"]
+        assert all(0 < share < 1 for share in seed.thresholds.values())
+        assert [share * drawn for share in seed.thresholds.values()] == pytest.approx(
+            [round(share * drawn) for share in seed.thresholds.values()]
+        )
+    assert {s.chosen_on for s in seeds["few-shot:cache:balanced@1"]} == {"fixed in advance at 0.5"}
+
+
 def test_what_several_methods_notice_is_said_once(
     cli: Cli, world: World, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -391,6 +391,20 @@ def test_thresholds_can_be_chosen_on_out_of_fold_scores() -> None:
             assert roc_auc_score(labels, scores) > 0.7
 
 
+def test_rates_are_the_shares_of_drawn_units_where_a_fit_can_decide_by_them() -> None:
+    samples, images, means = world((9, 8, 7), "multi-label")
+    result = few_shot(samples, images, anchor_of(means), ask_for(c_grid=GRID), options_of(shots=(1,)))
+    for point in result.points:
+        for draw, seed in zip(result.used.draws, point.seeds, strict=True):
+            if point.variant in ("cache", "nearest-mean"):
+                assert seed.rates is None
+                continue
+            of_units = [samples.labels[samples.units == unit].any(axis=0) for unit in draw.units]
+            assert seed.rates == pytest.approx(np.mean(of_units, axis=0))
+    weighted = few_shot(samples, images, None, ask_for(c_grid=GRID, class_weight="balanced"), options_of(shots=(1,)))
+    assert weighted.points[0].seeds[0].rates == pytest.approx([0.5] * 3)
+
+
 def test_samples_and_vectors_must_be_the_same_rows() -> None:
     samples, images, _ = world((9, 8, 7))
     other: Samples = samples.take(np.arange(len(samples))[::-1])

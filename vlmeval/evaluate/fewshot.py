@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+
 from vlmeval.evaluate import assess
 from vlmeval.evaluate.material import Made, Material
 from vlmeval.evaluate.probes import ask_of, seed_used
@@ -84,11 +86,20 @@ def _predictions(point: Point, seed: SeedPoint, benchmark: Benchmark) -> Predict
 
 
 def _decision(seed: SeedPoint, benchmark: Benchmark) -> Decision:
-    """Decide by the highest score, or by thresholds from inside the shots; fixed in advance where one shot has none."""
+    """Decide by the highest score, or by thresholds from inside the shots.
+
+    Where nothing was held out, a fit decides by each label's share of the draw: at one shot of K labels that is about
+    1 / K, and against 0.5 hardly a label would ever be called. Other scores have thresholds fixed in advance.
+    """
     if benchmark.task == "single-label":
         return Decision("argmax")
     if seed.out_of_fold is None:
         threshold = assess.fixed_threshold(seed.scored, len(benchmark.classes))
+        if seed.rates is not None:
+            shares = np.where(np.isnan(seed.rates), threshold, seed.rates)
+            return Decision(
+                "threshold", tuple(float(t) for t in shares), "inside the shots, each label's share of them"
+            )
         return Decision("threshold", (threshold,) * len(benchmark.classes), f"fixed in advance at {threshold:g}")
     labels, scores = seed.out_of_fold
     chosen = choose_thresholds(labels, scores)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from vlmeval.methods.fewshot.entry import Entry
 from vlmeval.methods.fewshot.lesson import Lesson, facts
 from vlmeval.methods.fewshot.result import Point, SeedPoint
@@ -48,7 +51,19 @@ def _seed_point(solver: Solver, lesson: Lesson, entry: Entry, chosen: Chosen) ->
         out_of_fold,
         {**chosen.parameters, **facts(lesson, ids)},
         tuple(name for k, name in enumerate(ids) if k not in lesson.columns),
+        _rates(solver, lesson, len(ids)),
     )
+
+
+def _rates(solver: Solver, lesson: Lesson, classes: int) -> npt.NDArray[np.float64] | None:
+    if solver.single_label or not solver.variant.fits:
+        return None
+    rates = np.full(classes, np.nan)
+    share = lesson.weight @ lesson.labels / lesson.weight.sum()
+    if solver.ask.options.class_weight == "balanced":
+        share = np.where((share > 0) & (share < 1), 0.5, share)
+    rates[lesson.columns] = np.where((share > 0) & (share < 1), share, np.nan)
+    return rates
 
 
 def _certificate(solver: Solver, members: Sequence[Solved]) -> Certificate:

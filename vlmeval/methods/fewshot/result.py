@@ -27,6 +27,9 @@ class SeedPoint:
         Hyperparameters by name, how they were chosen, and counts of the draw.
     unscored
         Ids of classes that are left out at this shot count; their columns say nothing.
+    rates
+        Multi-label fits: float64 [K], the weighted share of the draw that has each label, which is the mean of what a
+        fit with a free intercept says of it. NaN where no share is between 0 and 1; None for other variants.
     """
 
     seed: int
@@ -34,6 +37,7 @@ class SeedPoint:
     out_of_fold: tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]] | None
     parameters: dict[str, Any]
     unscored: tuple[str, ...] = ()
+    rates: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
