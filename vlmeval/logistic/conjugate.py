@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vlmeval.logistic.batch import Batch, squared
+from vlmeval.logistic.memory import KEPT, Memory, corrected, flat
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,10 +58,13 @@ class Preconditioner:
         return self.turn @ (self.scale * (back @ r)), (self.turn @ (self.scale_b * (back @ rb[..., None])))[..., 0]
 
 
-def newton_direction(g: Tensor, gb: Tensor, prob: Tensor, goal: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+def newton_direction(
+    g: Tensor, gb: Tensor, prob: Tensor, goal: Tensor, batch: Batch, memory: Memory | None = None
+) -> tuple[Tensor, Tensor, Memory | None]:
     """Solve H (d, db) = -(g, gb) until the squared residual is under ``goal`` [P, F]; what is done is dropped.
 
     All in the dtype and the coordinates of ``batch``; ``prob`` [P, F, K, n] are the probabilities that H is taken at.
+    ``memory`` is what the last direction of these fits left, and comes back anew where fits are large enough to gain.
     """
     import torch
 
@@ -68,29 +72,33 @@ def newton_direction(g: Tensor, gb: Tensor, prob: Tensor, goal: Tensor, batch: B
     out, out_b = torch.zeros_like(g), torch.zeros_like(gb)
     fits = torch.arange(g.shape[1], device=g.device)
     d, db, r, rb = torch.zeros_like(g), torch.zeros_like(gb), -g, -gb
-    q, qb = precondition(r, rb)
+    new = Memory.empty(g) if batch.z[0].numel() >= COUPLED else None
+    q, qb = corrected(precondition, memory, r, rb)
     rho = (r * q).sum((-1, -2)) + (rb * qb).sum(-1)
-    for _ in range(min(CG_STEPS, 3 * g.shape[2] * (g.shape[3] + 1) + 10)):
+    for step in range(min(CG_STEPS, 3 * g.shape[2] * (g.shape[3] + 1) + 10)):
         live = squared(r, rb) > goal
         some = live.any(dim=0)
         if not bool(some.all()):
             out[:, fits], out_b[:, fits] = d, db
             at = some.nonzero()[:, 0]
             if len(at) == 0:
-                return out, out_b
+                return out, out_b, new
             fits, batch = fits[at], batch.keep(at)
             d, db, r, rb, q, qb = (t[:, at] for t in (d, db, r, rb, q, qb))
             precondition = precondition.keep(at)
+            memory = None if memory is None else memory.keep(at)
             rho, prob, goal, live = (t[:, at] for t in (rho, prob, goal, live))
         hq, hqb = batch.curved(prob, q, qb)
         hq += q
         bend = (q * hq).sum((-1, -2)) + (qb * hqb).sum(-1)
+        if new is not None and step < KEPT:
+            new.note(step, fits, flat(q, qb), flat(hq, hqb), torch.where(live, bend, 0))
         a = torch.where(live & (bend > 0), rho / bend, 0)
         d, db = d + a[..., None, None] * q, db + a[..., None] * qb
         r, rb = r - a[..., None, None] * hq, rb - a[..., None] * hqb
-        s, sb = precondition(r, rb)
+        s, sb = corrected(precondition, memory, r, rb)
         rho, old = (r * s).sum((-1, -2)) + (rb * sb).sum(-1), rho
         beta = torch.where(live, rho / old, 0)
         q, qb = s + beta[..., None, None] * q, sb + beta[..., None] * qb
     out[:, fits], out_b[:, fits] = d, db
-    return out, out_b
+    return out, out_b, new

@@ -14,6 +14,7 @@ from vlmeval.logistic.certificate import Stand, certified, stand
 from vlmeval.logistic.conjugate import newton_direction
 from vlmeval.logistic.dense import dense_direction
 from vlmeval.logistic.losses import value
+from vlmeval.logistic.memory import Memory
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,10 +57,14 @@ class _Live:
     last: Tensor
     last_f: Tensor
     stuck: Tensor
+    memory: Memory | None = None
 
     def keep(self, at: Tensor) -> _Live:
-        kept = (t[:, at] for t in (self.w, self.b, self.logits, self.last, self.last_f, self.stuck))
-        return _Live(self.fits[at], *kept)
+        w, b, logits, last, last_f, stuck = (
+            t[:, at] for t in (self.w, self.b, self.logits, self.last, self.last_f, self.stuck)
+        )
+        memory = None if self.memory is None else self.memory.keep(at)
+        return _Live(self.fits[at], w, b, logits, last, last_f, stuck, memory)
 
     def stalled(self, at: Stand) -> Tensor:
         """Return which fits can go no further, [P, F]: neither objective nor gradient fell beyond rounding."""
@@ -120,18 +125,26 @@ def _step(batch: Batch, inner: Batch, live: _Live, at: Stand, active: Tensor, to
     # Of length 1, so that float32 neither overflows nor underflows.
     norm = size.sqrt().clamp(min=1e-30)
     g, gb = at.g / norm[..., None, None], at.gb / norm[..., None]
+    memory = None
     if tolerance is None:
         d, db = dense_direction(inner.inward(g), gb.to(low), at.prob.to(low), inner)
     else:
         goal = torch.where(active, torch.maximum(ratio, 0.5 * tolerance * at.f / size), torch.inf)
-        d, db = newton_direction(inner.inward(g), gb.to(low), at.prob.to(low), goal.to(low), inner)
+        d, db, memory = newton_direction(inner.inward(g), gb.to(low), at.prob.to(low), goal.to(low), inner, live.memory)
     d, db = inner.outward(d, kind) * norm[..., None, None], db.to(kind) * norm[..., None]
     # float32 that overflowed is no direction: such a fit is stuck here and goes on in float64.
     d, db = d.nan_to_num(0, 0, 0), db.nan_to_num(0, 0, 0)
     t, du = _line_search(batch, live, at, d, db)
     w, b = live.w + t[..., None, None] * d, live.b + t[..., None] * db
     return replace(
-        live, w=w, b=b, logits=live.logits + t[..., None, None] * du, last=size, last_f=at.f, stuck=active & (t == 0)
+        live,
+        w=w,
+        b=b,
+        logits=live.logits + t[..., None, None] * du,
+        last=size,
+        last_f=at.f,
+        stuck=active & (t == 0),
+        memory=memory,
     )
 
 
