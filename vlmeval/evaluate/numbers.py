@@ -142,13 +142,16 @@ def _rows(predictions: Predictions, ids: Iterable[str]) -> Predictions:
 def _broken(rows: Iterable[MetricRow], methods: Iterable[MethodUsed], benchmark: Benchmark) -> list[Finding]:
     """Return the findings of probes that rank well and decide badly, at the card's level."""
     own = [row for row in rows if row.class_id is None and row.group is None and row.averaging in ("macro", "overall")]
-    value = {(row.method, row.level, row.metric): row.value for row in own}
+    row_of = {(row.method, row.level, row.metric): row for row in own}
     found = []
     for method in methods:
         if method.kind not in TRAINED or method.level != benchmark.headline_level:
             continue
-        auroc, accuracy = (value.get((method.id, method.level, m)) for m in ("auroc", "balanced-accuracy"))
-        found.append(broken_probe(method.id, auroc, accuracy, len(benchmark.classes), benchmark.task))
+        auroc, accuracy = (row_of.get((method.id, method.level, m)) for m in ("auroc", "balanced-accuracy"))
+        if auroc is not None and accuracy is not None:
+            # Chance is that of the classes the number is about: fewer than the card's where some have no rows.
+            classes = accuracy.n_classes or len(benchmark.classes)
+            found.append(broken_probe(method.id, auroc.value, accuracy.value, classes, benchmark.task))
     return [finding for finding in found if finding is not None]
 
 

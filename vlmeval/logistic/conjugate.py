@@ -72,7 +72,7 @@ def newton_direction(
     out, out_b = torch.zeros_like(g), torch.zeros_like(gb)
     fits = torch.arange(g.shape[1], device=g.device)
     d, db, r, rb = torch.zeros_like(g), torch.zeros_like(gb), -g, -gb
-    new = Memory.empty(g) if batch.z[0].numel() >= COUPLED else None
+    new = Memory.empty(g) if g.shape[2] == 1 and batch.z[0].numel() >= COUPLED else None
     q, qb = corrected(precondition, memory, r, rb)
     rho = (r * q).sum((-1, -2)) + (rb * qb).sum(-1)
     for step in range(min(CG_STEPS, 3 * g.shape[2] * (g.shape[3] + 1) + 10)):
