@@ -11,6 +11,7 @@ from vlmeval.cli import console
 from vlmeval.cli.options import CacheDir, Data, Json, Runs
 
 BENCHMARK, MODEL = "derm-demo", "clip-demo"
+METHODS = ("zero-shot", "linear-probe", "few-shot")
 EXAMPLE = """
 Examples:
 
@@ -35,11 +36,13 @@ def demo(
 ) -> None:
     """Run the small synthetic model on the synthetic benchmark: no network, no GPU, under two minutes.
 
-    Pictures are drawn on first use. Everything that comes out says that it is synthetic.
+    Zero-shot, a linear probe and a small few-shot sweep. Pictures are drawn on first use. Everything that comes out
+    says that it is synthetic.
     """
     from vlmeval.cli.run import run_all
     from vlmeval.embed import EmbedOptions
-    from vlmeval.records import Plan
+    from vlmeval.records import FewShotOptions, Plan
 
-    plan = Plan(benchmark=BENCHMARK, model=MODEL, draws=draws)
+    few_shot = FewShotOptions(shots=(1, 4, 16, "all"), seeds=5)
+    plan = Plan(benchmark=BENCHMARK, model=MODEL, methods=METHODS, few_shot=few_shot, draws=draws)
     run_all([plan], [], (out, data, cache), EmbedOptions(), json_output=json_output)
