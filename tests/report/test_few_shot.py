@@ -242,6 +242,17 @@ def test_draws_policy_tuning_and_fits_are_told(few: Any, section: str, probed: A
     assert "never predicted" in told["policy"]
 
 
+def test_without_intervals_nothing_is_said_to_be_or_not_to_be_clearly_better(probed: Any) -> None:
+    record = probed[0]
+    never = record.few_shot.model_copy(
+        update={"needed": tuple(n.model_copy(update={"surely": None}) for n in record.few_shot.needed)}
+    )
+    for draws, said in ((0, False), (2000, True)):
+        plan = record.plan.model_copy(update={"draws": draws})
+        page = render(build_view(record.model_copy(update={"plan": plan, "few_shot": never}), []))
+        assert ("No few-shot method is clearly better" in page) is said
+
+
 def test_what_was_chosen_inside_the_shots_is_the_median_over_draws(few: Any) -> None:
     row = few["chosen"][0]
     assert (row["variant"], row["name"]) == ("Text-anchored probe", "C")

@@ -20,9 +20,16 @@ POLICIES: Final = {
 }
 TUNING: Final = {
     "cv": "Hyperparameters were chosen by cross-validation inside the shots of each draw ({folds} folds at most; with "
-    "one {unit} a class, by stated defaults)",
+    "one {unit} a class, by stated defaults); methods that start at zero-shot leave it only for what is better there by more "
+    "than one standard error",
     "fixed": "Hyperparameters were stated defaults, fixed beforehand",
 }
+
+DECISIONS: Final = (
+    "Thresholds of labels come from inside the shots (with one {unit} a class, each label's share of the draw), those of "
+    "zero-shot from all validation {unit}s. So numbers of decisions favour zero-shot; AUROC and average precision need no "
+    "threshold."
+)
 
 
 def words_view(record: RunRecord, points: Sequence[MethodUsed], variants: Names, regimes: Names) -> View:
@@ -32,6 +39,7 @@ def words_view(record: RunRecord, points: Sequence[MethodUsed], variants: Names,
     return {
         "needed": needed_view(() if used is None else used.needed, record, variants, regimes),
         "tuning": TUNING[options.tune].format(folds=options.folds, unit=unit) + "; never on the rows reported here.",
+        "decisions": DECISIONS.format(unit=unit) if record.benchmark.task == "multi-label" else None,
         "policy": POLICIES[options.few_units].format(unit=unit) + ".",
         "shortfalls": [] if used is None else shortfalls(used.shortfalls, record),
         "pool": None if used is None else used.pool,
@@ -56,7 +64,9 @@ def needed_view(needed: Sequence[ShotsNeeded], record: RunRecord, variants: Name
         cells = [_needed(found.get(metric), unit) for metric in metrics]
         names = {"variant": variants.get(variant, (variant, ""))[0], "regime": regimes.get(regime, (regime, ""))[0]}
         lines.append({**names, "cells": cells})
-    return {"metrics": [metric_view(m, record.benchmark.task) for m in metrics], "rows": lines}
+    # Without draws of the bootstrap nothing is known to be clearly better, nor not to be.
+    sure = record.plan.draws > 0
+    return {"metrics": [metric_view(m, record.benchmark.task) for m in metrics], "rows": lines, "sure": sure}
 
 
 def _needed(found: ShotsNeeded | None, unit: str) -> View:
