@@ -20,15 +20,15 @@ POLICIES: Final = {
 }
 TUNING: Final = {
     "cv": "Hyperparameters were chosen by cross-validation inside the shots of each draw ({folds} folds at most; with "
-    "one {unit} a class, by stated defaults); methods that start at zero-shot leave it only for what is better there by more "
-    "than one standard error",
+    "one {unit} a class, by stated defaults); methods that start at zero-shot leave it only for what is better there by "
+    "more than one standard error",
     "fixed": "Hyperparameters were stated defaults, fixed beforehand",
 }
 
 DECISIONS: Final = (
-    "Thresholds of labels come from inside the shots (with one {unit} a class, each label's share of the draw), those of "
-    "zero-shot from all validation {unit}s. So numbers of decisions favour zero-shot; AUROC and average precision need no "
-    "threshold."
+    "Thresholds of labels come from inside the shots (with one {unit} a class, each label's share of the draw), those "
+    "of zero-shot from all validation {unit}s. So numbers of decisions favour zero-shot; AUROC and average precision "
+    "need no threshold."
 )
 
 
