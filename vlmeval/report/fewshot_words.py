@@ -20,7 +20,7 @@ POLICIES: Final = {
 }
 TUNING: Final = {
     "cv": "Hyperparameters were chosen by cross-validation inside the shots of each draw ({folds} folds at most; with "
-    "one {unit} a class, by stated defaults); methods that start at zero-shot leave it only for what is better there by "
+    "one {unit} a class, by stated defaults); methods that start at zero-shot leave it only for what is better by "
     "more than one standard error",
     "fixed": "Hyperparameters were stated defaults, fixed beforehand",
 }
