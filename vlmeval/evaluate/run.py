@@ -21,6 +21,7 @@ from vlmeval.catalog import Catalog
 from vlmeval.data.audit import audit, refuse_leaks
 from vlmeval.data.repeats import without_repeats
 from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
+from vlmeval.embed.device import let_idle_threads_sleep
 from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.environment import environment
 from vlmeval.evaluate import assess, planning
@@ -83,6 +84,7 @@ def evaluate(
     UsageError, DataError, ModelUnavailableError
         With what to do; nothing half-written stays behind, and embeddings already computed stay in the cache.
     """
+    let_idle_threads_sleep()
     watch = Stopwatch()
     cache, options = Cache(where.cache), replace(options or EmbedOptions(), dtype=plan.dtype)
     inputs = planning.read_inputs(plan, catalog, where.data, cache, options, progress)

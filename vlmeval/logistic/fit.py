@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from vlmeval.logistic.missing import intercepts, missing
 from vlmeval.logistic.path import Bucket, follow
 from vlmeval.logistic.problem import Fit, Floats, Problem
 from vlmeval.progress import Progress, silent
+from vlmeval.threads import threads_for
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 PADDING = 1.25
 """Problems share a bucket when the largest has at most this many times the rows of the smallest."""
 TINY = 16
+COLUMNS = 16
+"""Fits that a product of a problem's rows typically serves, by which it is told whether several threads pay."""
 BUCKET = {"cpu": 2**19, "cuda": 2**25}
 """Logits of a bucket, all its fits, that pay: what stays near a CPU core's cache, and what fills a GPU."""
 
@@ -131,7 +135,8 @@ def _fit_bucket(jobs: list[_Job], cs: list[float], tolerance: float, device: str
         exact = (zero, zero[..., 0], np.zeros((len(cs), 1)), np.zeros((len(cs), 1)), np.zeros((len(cs), 1)))
         return [_fits(job, cs, tolerance, np.zeros(job.problem.x.shape[1]), exact)]
     bucket, means = _load(jobs, device)
-    found = follow(bucket, cs, tolerance, max_steps)
+    with threads_for(COLUMNS * bucket.x.shape[1] * bucket.x.shape[2] if device == "cpu" else math.inf):
+        found = follow(bucket, cs, tolerance, max_steps)
     p, k, d = len(jobs), len(jobs[0].seen), bucket.x.shape[2]
     w = found.w.cpu().numpy().reshape(p, len(cs), k, d)
     b = found.b.cpu().numpy().reshape(p, len(cs), k)

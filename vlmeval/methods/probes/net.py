@@ -25,6 +25,7 @@ import numpy.typing as npt
 from vlmeval.methods.scored import Matrix
 from vlmeval.progress import Progress, silent
 from vlmeval.records import Task
+from vlmeval.threads import threads_for
 
 if TYPE_CHECKING:
     import torch
@@ -147,12 +148,14 @@ def train(
     here, there = _tensors(rows, device), None if held is None else _tensors(held, device)
     train_loss = np.zeros((len(seeds), settings.epochs), dtype=np.float32)
     val_loss = np.zeros((len(seeds), settings.epochs if held else 0), dtype=np.float32)
-    for epoch in range(settings.epochs):
-        train_loss[:, epoch] = _epoch(layers, optimiser, here, (seeds, epoch), task, settings)
-        if there is not None:
-            with torch.no_grad():
-                val_loss[:, epoch] = _loss(_forward(layers, there[0]), *there[1:], task).cpu().numpy()
-        progress("small nets", epoch + 1, settings.epochs)
+    widest = len(seeds) * settings.batch * settings.hidden[0] * max(rows.x.shape[1], settings.hidden[1])
+    with threads_for(widest if device == "cpu" else math.inf):
+        for epoch in range(settings.epochs):
+            train_loss[:, epoch] = _epoch(layers, optimiser, here, (seeds, epoch), task, settings)
+            if there is not None:
+                with torch.no_grad():
+                    val_loss[:, epoch] = _loss(_forward(layers, there[0]), *there[1:], task).cpu().numpy()
+            progress("small nets", epoch + 1, settings.epochs)
     arrays = {name: layer.detach().cpu().numpy() for name, layer in layers.items()}
     return [
         Net({name: array[i] for name, array in arrays.items()}, train_loss[i], val_loss[i]) for i in range(len(seeds))
