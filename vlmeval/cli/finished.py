@@ -5,6 +5,7 @@ Comes in: an Outcome. Goes out: tables on stdout, or one dict for ``--json``.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from vlmeval.cli import console
@@ -19,6 +20,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
     from vlmeval.store import REPORT
 
     record = outcome.record
+    rows = _rows(record)
     return {
         "benchmark": record.benchmark.id,
         "model": record.plan.model,
@@ -28,7 +30,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
         "found": outcome.found,
         "headline": [dict(row) for row in record.headline_rows()],
         "methods": [
-            {"id": method.id, "title": method.title, "rows": [dict(row) for row in _rows(record, method)]}
+            {"id": method.id, "title": method.title, "rows": [dict(row) for row in rows[method.id]]}
             for method in _level(record)
         ],
         "findings": [finding.model_dump(mode="json") for finding in record.findings],
@@ -40,6 +42,8 @@ def described(outcome: Outcome) -> dict[str, Any]:
 def show(outcome: Outcome) -> None:
     """Print a run's headline, its other methods, badges, warnings and the path of its report."""
     from rich.markup import escape
+
+    from vlmeval.store import REPORT
 
     record = outcome.record
     out = console.out()
@@ -59,7 +63,7 @@ def show(outcome: Outcome) -> None:
             named = [example for example in finding.examples if example not in finding.message]
             which = f" ({'; '.join(named)})" if named else ""
             out.print(f"[yellow]{finding.severity}[/] {escape(finding.message + which)}")
-    out.print(f"report: {escape(str(described(outcome)['report']))}")
+    out.print(f"report: {escape(str(outcome.folder / REPORT))}")
 
 
 def _show_methods(record: RunRecord) -> None:
@@ -69,11 +73,11 @@ def _show_methods(record: RunRecord) -> None:
         return
     names = record.benchmark.headline_metrics
     ends = {id_ for curve in _curves(methods).values() for id_ in (curve[0].id, curve[-1].id)}
-    lines = []
+    rows, lines = _rows(record), []
     for method in methods:
         if method.curve is not None and method.id not in ends:
             continue
-        by_metric = {row.metric: row for row in _rows(record, method)}
+        by_metric = {row.metric: row for row in rows[method.id]}
         cells = [f"{_value(r.value)}  {_interval(r)}" if (r := by_metric.get(name)) else "-" for name in names]
         lines.append((method.title, *cells))
     console.table(None, ["method", *names], lines)
@@ -105,17 +109,14 @@ def _level(record: RunRecord) -> list[MethodUsed]:
     return [method for method in record.methods if method.level == record.headline_method.level]
 
 
-def _rows(record: RunRecord, method: MethodUsed) -> list[MetricRow]:
-    """Return a method's headline metrics over all samples."""
-    return [
-        row
-        for row in record.rows
-        if (row.method, row.level) == (method.id, method.level)
-        and row.metric in record.benchmark.headline_metrics
-        and row.class_id is None
-        and row.group is None
-        and row.averaging in ("macro", "overall")
-    ]
+def _rows(record: RunRecord) -> dict[str, list[MetricRow]]:
+    """Return the headline metrics of every method over all samples, at the level of the headline, by method id."""
+    level, found = record.headline_method.level, defaultdict[str, "list[MetricRow]"](list)
+    for row in record.rows:
+        whole = row.class_id is None and row.group is None and row.averaging in ("macro", "overall")
+        if whole and row.level == level and row.metric in record.benchmark.headline_metrics:
+            found[row.method].append(row)
+    return found
 
 
 def _name(row: MetricRow) -> str:

@@ -56,20 +56,24 @@ def fixed_threshold(scored: Scored, classes: int) -> float:
 def method_used(predictions: Predictions, benchmark: Benchmark, **facts: object) -> MethodUsed:
     """Return the record of one method at one level; ``facts`` are MethodUsed's own fields."""
     decision = predictions.decision
-    thresholds = None
-    if decision.thresholds is not None:
-        thresholds = dict(zip(benchmark.class_ids, decision.thresholds, strict=True))
     return MethodUsed.model_validate(
         {
             "id": predictions.method,
             "level": predictions.level,
             "score_kind": predictions.kind,
             "decision": decision.rule,
-            "thresholds": thresholds,
+            "thresholds": thresholds_by_class(decision, benchmark),
             "chosen_on": decision.chosen_on,
             **facts,
         }
     )
+
+
+def thresholds_by_class(decision: Decision, benchmark: Benchmark) -> dict[str, float] | None:
+    """Return the thresholds by class id; None where there are none."""
+    if decision.thresholds is None:
+        return None
+    return dict(zip(benchmark.class_ids, decision.thresholds, strict=True))
 
 
 def data_used(samples: Samples, evaluated: Samples, unreadable: Mapping[str, str]) -> DataUsed:

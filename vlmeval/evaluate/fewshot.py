@@ -127,8 +127,7 @@ def _described(point: Point, predictions: list[Predictions], material: Material)
             **(_anchored_at(material) if VARIANTS[point.variant].anchored else {}),
         },
         seeds=tuple(
-            seed_used(one, benchmark.class_ids, **seed.parameters)
-            for one, seed in zip(predictions, point.seeds, strict=True)
+            seed_used(one, benchmark, **seed.parameters) for one, seed in zip(predictions, point.seeds, strict=True)
         ),
         certificate=point.certificate,
     )

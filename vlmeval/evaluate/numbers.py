@@ -18,6 +18,7 @@ from typing import Final, Literal
 import numpy as np
 
 from vlmeval.evaluate.material import Made
+from vlmeval.evaluate.probes import PROBES
 from vlmeval.methods.probes import broken_probe
 from vlmeval.progress import Progress, silent
 from vlmeval.records import (
@@ -34,7 +35,6 @@ from vlmeval.records import (
 from vlmeval.stats import Estimates, Resamples, estimate, shots_needed
 
 STAGE: Final = "statistics"
-TRAINED: Final = ("linear-probe", "mlp-probe", "knn")
 Detail = Literal["none", "averages", "full"]
 
 
@@ -107,7 +107,7 @@ class _Reference:
     def compares(self, method: MethodUsed) -> bool:
         """Whether a method's difference to zero-shot is to be reported."""
         level = self._benchmark.headline_level
-        return self._predictions is not None and method.kind in TRAINED and method.level == level
+        return self._predictions is not None and method.kind in PROBES and method.level == level
 
     def subtracted_from(self, estimates: Estimates, like: Predictions) -> list[Difference]:
         """Return ``estimates`` minus zero-shot on the rows and classes of ``like``; nothing without zero-shot."""
@@ -145,7 +145,7 @@ def _broken(rows: Iterable[MetricRow], methods: Iterable[MethodUsed], benchmark:
     row_of = {(row.method, row.level, row.metric): row for row in own}
     found = []
     for method in methods:
-        if method.kind not in TRAINED or method.level != benchmark.headline_level:
+        if method.kind not in PROBES or method.level != benchmark.headline_level:
             continue
         auroc, accuracy = (row_of.get((method.id, method.level, m)) for m in ("auroc", "balanced-accuracy"))
         if auroc is not None and accuracy is not None:

@@ -22,6 +22,7 @@ from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.encoders.resolve import resolve
 from vlmeval.environment import code_version
 from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError, UnknownNameError, UsageError
+from vlmeval.evaluate.probes import PROBES
 from vlmeval.methods import Units, check_methods
 from vlmeval.progress import Progress, silent
 from vlmeval.records import Benchmark, Plan, PromptsUsed, Samples, digest_of
@@ -77,8 +78,7 @@ def read_inputs(
     return Inputs(plan, benchmark, prompts, handle, samples, digest)
 
 
-TRAINED = ("linear-probe", "mlp-probe", "knn", "few-shot")
-POOLED = ("linear-probe", "mlp-probe", "knn")
+TRAINED = (*PROBES, "few-shot")
 
 
 def check_rows(plan: Plan) -> None:
@@ -96,7 +96,7 @@ def check_rows(plan: Plan) -> None:
 
 def wants_pooled(plan: Plan) -> bool:
     """Whether a method of the plan looks at the vector before the projection."""
-    return plan.probe.embedding == "pooled" and any(name in POOLED for name in plan.methods)
+    return plan.probe.embedding == "pooled" and any(name in PROBES for name in plan.methods)
 
 
 def check_pooled(plan: Plan, handle: ModelHandle) -> None:

@@ -13,7 +13,7 @@ from vlmeval.evaluate import assess
 from vlmeval.evaluate.material import Made, Material
 from vlmeval.methods import Scored
 from vlmeval.methods.probes import Ask, Probed, knn, linear_probe, mlp_probe
-from vlmeval.records import Decision, Embeddings, Level, MethodUsed, Predictions, Samples, SeedUsed
+from vlmeval.records import Benchmark, Decision, Embeddings, Level, MethodUsed, Predictions, Samples, SeedUsed
 
 Probe = Callable[[Samples, Embeddings, Ask], Probed]
 PROBES: Final[dict[str, tuple[Probe, str]]] = {
@@ -74,7 +74,7 @@ def _described(predictions: list[Predictions], probed: Probed, title: str, mater
         "title": title,
         "headline": first.level == benchmark.headline_level,
         "parameters": {**probed.parameters, "pooling": _pooling(first.level, material)},
-        "seeds": tuple(seed_used(one, benchmark.class_ids) for one in predictions) if several else (),
+        "seeds": tuple(seed_used(one, benchmark) for one in predictions) if several else (),
         "choice": probed.choice,
         "certificate": probed.certificate,
         "training": probed.training,
@@ -84,14 +84,13 @@ def _described(predictions: list[Predictions], probed: Probed, title: str, mater
     return assess.method_used(first, benchmark, **facts)
 
 
-def seed_used(predictions: Predictions, class_ids: tuple[str, ...], **parameters: object) -> SeedUsed:
+def seed_used(predictions: Predictions, benchmark: Benchmark, **parameters: object) -> SeedUsed:
     """Return the record of one seed: its thresholds and what was chosen for it."""
-    decision = predictions.decision
-    thresholds = None
-    if decision.thresholds is not None:
-        thresholds = dict(zip(class_ids, decision.thresholds, strict=True))
     return SeedUsed(
-        seed=predictions.seed or 0, thresholds=thresholds, chosen_on=decision.chosen_on, parameters=dict(parameters)
+        seed=predictions.seed or 0,
+        thresholds=assess.thresholds_by_class(predictions.decision, benchmark),
+        chosen_on=predictions.decision.chosen_on,
+        parameters=dict(parameters),
     )
 
 
