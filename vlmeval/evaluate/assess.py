@@ -53,6 +53,12 @@ def fixed_threshold(scored: Scored, classes: int) -> float:
     return {"sigmoid": 0.5, "probability": 0.5, "softmax": 1 / classes, "cosine": 0.0, "logit": 0.0}[scored.kind]
 
 
+def validation(scored: Scored, method: str, decision: Decision, evaluated: str) -> list[Predictions]:
+    """Return the predictions of validation rows, to choose on; nothing where they are evaluated themselves."""
+    rows = scored.in_split("val")
+    return [rows.predictions(method, decision)] if evaluated not in ("val", "all") and len(rows.ids) else []
+
+
 def method_used(predictions: Predictions, benchmark: Benchmark, **facts: object) -> MethodUsed:
     """Return the record of one method at one level; ``facts`` are MethodUsed's own fields."""
     decision = predictions.decision

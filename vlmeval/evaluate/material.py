@@ -38,9 +38,14 @@ class Material:
 
 @dataclass
 class Made:
-    """What one method made: predictions by method, level and seed, and what the record says of them."""
+    """What one method made: predictions by method, level and seed, and what the record says of them.
+
+    ``validation`` are the predictions of validation rows, by fits that have not seen them, of methods that may lead at
+    the card's level: calibration, conformal sets and operating points are chosen on these.
+    """
 
     predictions: list[Predictions] = field(default_factory=list)
+    validation: list[Predictions] = field(default_factory=list)
     methods: list[MethodUsed] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     few_shot: FewShotUsed | None = None
@@ -48,6 +53,7 @@ class Made:
     def add(self, other: Made) -> None:
         """Take over what another method made."""
         self.predictions += other.predictions
+        self.validation += other.validation
         self.methods += other.methods
         self.findings += other.findings
         self.few_shot = other.few_shot or self.few_shot

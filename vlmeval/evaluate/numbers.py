@@ -48,10 +48,15 @@ class Numbers:
     findings: list[Finding] = field(default_factory=list)
 
 
-def numbers_of(made: Made, plan: Plan, benchmark: Benchmark, progress: Progress = silent) -> Numbers:
+def resamples_of(made: Made, plan: Plan) -> Resamples:
+    """Draw the resamples of units that every number of a run shares."""
+    return Resamples.draw(np.concatenate([one.units for one in made.predictions]), plan.draws, plan.seed)
+
+
+def numbers_of(
+    made: Made, plan: Plan, benchmark: Benchmark, resamples: Resamples, progress: Progress = silent
+) -> Numbers:
     """Compute every number of a run."""
-    units = np.concatenate([one.units for one in made.predictions])
-    resamples = Resamples.draw(units, plan.draws, plan.seed)
     found = Numbers(few_shot=made.few_shot)
     reference = _Reference(made, benchmark, resamples)
     leading = leading_methods(made.methods, benchmark)

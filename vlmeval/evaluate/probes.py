@@ -39,6 +39,12 @@ def probe_step(name: str) -> Callable[[Material], Made]:
                 for seed, (scored, decision) in by_seed.items()
             ]
             made.predictions += predictions
+            if level == material.samples.benchmark.headline_level:
+                made.validation += [
+                    replace(one, seed=seed)
+                    for seed, (scored, decision) in by_seed.items()
+                    for one in assess.validation(scored, name, decision, material.plan.split)
+                ]
             made.methods.append(_described(predictions, probed, title, material))
         return made
 

@@ -25,9 +25,10 @@ from vlmeval.embed.device import let_idle_threads_sleep
 from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.environment import environment
 from vlmeval.evaluate import assess, planning
+from vlmeval.evaluate.examination import examined
 from vlmeval.evaluate.fewshot import few_shot_step
 from vlmeval.evaluate.material import Made, Material
-from vlmeval.evaluate.numbers import Numbers, numbers_of
+from vlmeval.evaluate.numbers import Numbers, numbers_of, resamples_of
 from vlmeval.evaluate.outcome import Outcome, Render, Stopwatch, find, finish
 from vlmeval.evaluate.planning import Inputs
 from vlmeval.evaluate.probes import PROBES, probe_step
@@ -101,10 +102,13 @@ def evaluate(
 
     made = _made(Material(inputs.plan, inputs.samples, embedded, inputs.prompts, Kept(cache.root), progress))
     watch.lap("score")
-    numbers = numbers_of(made, inputs.plan, inputs.benchmark, progress)
+    resamples = resamples_of(made, inputs.plan)
+    numbers = numbers_of(made, inputs.plan, inputs.benchmark, resamples, progress)
     watch.lap("statistics")
+    found = examined(made, inputs.plan, inputs.samples, resamples, progress)
+    watch.lap("examination")
 
-    record = _record(inputs, embedded, made, numbers, findings, watch)
+    record = _record(inputs, embedded, made, numbers, findings, watch).model_copy(update={"examined": found})
     return finish(folder, record, made.predictions, render)
 
 

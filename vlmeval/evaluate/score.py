@@ -18,9 +18,10 @@ from vlmeval.data.audit import audit, refuse_leaks
 from vlmeval.environment import code_version, environment
 from vlmeval.errors import UsageError
 from vlmeval.evaluate import assess, planning
+from vlmeval.evaluate.examination import examined
 from vlmeval.evaluate.join import join
 from vlmeval.evaluate.material import Made
-from vlmeval.evaluate.numbers import numbers_of
+from vlmeval.evaluate.numbers import numbers_of, resamples_of
 from vlmeval.evaluate.outcome import Outcome, Render, Stopwatch, find, finish
 from vlmeval.evaluate.own_truth import made_up_benchmark, own_samples, score_columns
 from vlmeval.evaluate.predictions_file import (
@@ -41,7 +42,6 @@ from vlmeval.records import (
     MethodUsed,
     MetricRow,
     Plan,
-    Predictions,
     RunRecord,
     Samples,
     digest_of,
@@ -126,13 +126,16 @@ def score(
     if known is not None:
         return known
 
-    predictions, methods = _predictions(inputs, scoring)
+    made = _made(inputs, scoring)
     watch.lap("score")
-    rows = numbers_of(Made(predictions, methods), plan, inputs.samples.benchmark, progress).rows
+    resamples = resamples_of(made, plan)
+    rows = numbers_of(made, plan, inputs.samples.benchmark, resamples, progress).rows
     watch.lap("statistics")
+    found = examined(made, plan, inputs.samples, resamples, progress)
+    watch.lap("examination")
 
-    record = _record(plan, digest, inputs, methods, rows, watch)
-    return finish(folder, record, predictions, render)
+    record = _record(plan, digest, inputs, made.methods, rows, watch).model_copy(update={"examined": found})
+    return finish(folder, record, made.predictions, render)
 
 
 def _refuse_contradictions(scoring: Scoring, benchmark: Benchmark | None, data: Path | None) -> None:
@@ -240,25 +243,27 @@ def _digest(plan: Plan, scoring: Scoring, inputs: _Inputs) -> str:
     )
 
 
-def _predictions(inputs: _Inputs, scoring: Scoring) -> tuple[list[Predictions], list[MethodUsed]]:
+def _made(inputs: _Inputs, scoring: Scoring) -> Made:
     card = inputs.samples.benchmark
     levels = _levels(inputs, scoring.kind)
     headline = card.headline_level if card.headline_level in levels else next(iter(levels))
     options = scoring.columns.options()
     facts = {"file": as_text(scoring.file.name), "sha256": inputs.file.digest, "options": options}
-    predictions, methods = [], []
+    made = Made()
     for level, scored in levels.items():
         decision = assess.decide(scored, card, scoring.split)
         if scoring.threshold is not None:
             decision = Decision("threshold", (scoring.threshold,) * len(card.classes), "given")
         one = scored.in_split(scoring.split).predictions("scored", decision)
-        predictions.append(one)
-        methods.append(
+        made.predictions.append(one)
+        if level == headline:
+            made.validation += assess.validation(scored, one.method, decision, scoring.split)
+        made.methods.append(
             assess.method_used(
                 one, card, kind="scored", title=scoring.name, headline=level == headline, parameters=facts
             )
         )
-    return predictions, methods
+    return made
 
 
 def _levels(inputs: _Inputs, kind: ScoreKind) -> dict[Level, Scored]:

@@ -27,6 +27,8 @@ def zero_shot_step(material: Material) -> Made:
             one = scored.in_split(plan.split).predictions(f"zero-shot:{used.id}", decision)
             made.predictions.append(one)
             headline = position == 0 and one.level == samples.benchmark.headline_level
+            if headline:
+                made.validation += assess.validation(scored, one.method, decision, plan.split)
             made.methods.append(_described(one, used, plan, samples, headline))
     return made
 

@@ -1,7 +1,8 @@
 """The records that flow through the house; every room's inputs and outputs are these.
 
-benchmark.py, prompts.py and model.py are read from YAML; arrays.py holds what flows through a run; probe.py is how
-probes are asked for and recorded; run.py is what a run leaves behind. All are frozen.
+benchmark.py, prompts.py, model.py and contamination.py are read from YAML; arrays.py holds what flows through a run;
+probe.py is how probes are asked for and recorded; run.py is what a run leaves behind, numbers.py and examined.py are
+its numbers. All are frozen.
 """
 
 from vlmeval.records.arrays import Decision, Embeddings, Predictions, Samples
@@ -14,13 +15,19 @@ from vlmeval.records.benchmark import (
     GroupSpec,
     Level,
     Licence,
+    NearIdentical,
     PromptChoice,
     Protocol,
     Task,
+    TruthSpec,
+    TruthVariant,
     UnitSpec,
 )
+from vlmeval.records.contamination import ContaminationRegister
+from vlmeval.records.examined import Agreement, CurveUsed, Examined, Shift, Variant
 from vlmeval.records.imageref import ImageRef
 from vlmeval.records.model import Contamination, ImagePipeline, ModelCard, ScoreKind, TextRules, Weights
+from vlmeval.records.numbers import GAPS, About, Difference, MetricRow
 from vlmeval.records.probe import (
     C_GRID,
     Certificate,
@@ -45,11 +52,9 @@ from vlmeval.records.run import (
     SCHEMA_VERSION,
     Badge,
     DataUsed,
-    Difference,
     Environment,
     Finding,
     MethodUsed,
-    MetricRow,
     ModelUsed,
     Plan,
     PromptsUsed,
@@ -58,15 +63,20 @@ from vlmeval.records.run import (
 
 __all__ = [
     "C_GRID",
+    "GAPS",
     "SCHEMA_VERSION",
+    "About",
     "Aggregation",
+    "Agreement",
     "Badge",
     "Benchmark",
     "Certificate",
     "Choice",
     "ClassSpec",
     "Contamination",
+    "ContaminationRegister",
     "Criterion",
+    "CurveUsed",
     "DataSource",
     "DataUsed",
     "Decision",
@@ -75,6 +85,7 @@ __all__ = [
     "EmbeddingKind",
     "Embeddings",
     "Environment",
+    "Examined",
     "FeatureKind",
     "FewShotOptions",
     "FewShotUsed",
@@ -90,6 +101,7 @@ __all__ = [
     "MetricRow",
     "ModelCard",
     "ModelUsed",
+    "NearIdentical",
     "Plan",
     "Predictions",
     "ProbeOptions",
@@ -103,13 +115,17 @@ __all__ = [
     "Samples",
     "ScoreKind",
     "SeedUsed",
+    "Shift",
     "Shortfall",
     "Shots",
     "ShotsNeeded",
     "Task",
     "TextRules",
     "TrainingCurve",
+    "TruthSpec",
+    "TruthVariant",
     "UnitSpec",
+    "Variant",
     "Weights",
     "digest_of",
 ]

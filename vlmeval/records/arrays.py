@@ -48,6 +48,10 @@ class Samples:
         Group id -> int16 [n] codes into that group's levels.
     account
         What was read and what was left out, in order: a name and a count each.
+    figures
+        Group id -> float32 [n, R], each rater's figure on the group's scale, NaN where there is none.
+    raters
+        int16 [n], how many readers the row's labels are from, or None where the data do not say.
     """
 
     benchmark: Benchmark
@@ -59,6 +63,8 @@ class Samples:
     groups: Mapping[str, Codes]
     weights: npt.NDArray[np.float32] | None = None
     account: Mapping[str, int] = field(default_factory=dict)
+    figures: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    raters: Codes | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.ids), len(self.benchmark.classes)
@@ -70,6 +76,10 @@ class Samples:
                 raise ValueError(f"{name} has {len(column)} rows, ids has {n}")
         for name, codes in self.groups.items():
             _check_shape(f"groups[{name!r}]", codes, (n,))
+        for name, figures in self.figures.items():
+            _check_shape(f"figures[{name!r}]", figures, (n, figures.shape[1]))
+        if self.raters is not None:
+            _check_shape("raters", self.raters, (n,))
         if len(np.unique(self.ids)) != n:
             raise ValueError("sample ids are not unique")
 
@@ -88,6 +98,8 @@ class Samples:
             split=self.split[rows],
             groups={name: codes[rows] for name, codes in self.groups.items()},
             weights=None if self.weights is None else self.weights[rows],
+            figures={name: values[rows] for name, values in self.figures.items()},
+            raters=None if self.raters is None else self.raters[rows],
         )
 
     def in_split(self, split: str) -> Self:

@@ -10,7 +10,7 @@ from vlmeval.records.base import Record
 
 Task = Literal["single-label", "multi-label"]
 Level = Literal["image", "unit"]
-GroupKind = Literal["skin-tone", "demographic", "site", "acquisition", "other"]
+GroupKind = Literal["skin-tone", "demographic", "site", "acquisition", "leak", "other"]
 SplitName = Literal["train", "val", "test"]
 ID_PATTERN = r"^[a-z0-9][a-z0-9_.@/-]*$"
 
@@ -74,6 +74,9 @@ class GroupSpec(Record):
     levels: tuple[GroupLevel, ...] = ()
     unavailable: str | None = Field(None, description="Why the data has no such attribute; then there are no levels.")
     note: str | None = Field(None, description="Cut-points, missing rule and source, for the report.")
+    figures: tuple[str, ...] = Field((), description="Columns with each rater's figure on the scale, for agreement.")
+    estimated: bool = Field(False, description="Computed from the pictures, not said or seen by anybody.")
+    crossed: tuple[str, str] | None = Field(None, description="The two groups that this one crosses.")
 
     @model_validator(mode="after")
     def _levels_or_reason(self) -> Self:
@@ -125,6 +128,38 @@ class UnitSpec(Record):
     column: str
 
 
+class NearIdentical(Record):
+    """When two pictures count as the same picture saved, cropped or resized anew, and what is done about them.
+
+    ``hash_distance``: at most so many of 64 bits of the perceptual hash differ. ``cosine``: at least so alike in the
+    model's own space (a hint to look, never a proof). Measured on real pictures; the card's comments say how.
+    """
+
+    hash_distance: int = Field(4, ge=0, le=32)
+    cosine: float = Field(0.995, gt=0, le=1)
+
+
+class TruthVariant(Record):
+    """Another reading of the same truth, for a sensitivity analysis: adapter options that replace the card's."""
+
+    id: str = Field(pattern=ID_PATTERN)
+    title: str
+    options: dict[str, Any]
+
+
+class TruthSpec(Record):
+    """How sure the truth is, and what is reported of it.
+
+    ``differential``: the data have weights over conditions (several readers, ranked opinions), so that metrics under
+    sampled labels and the readers' own agreement are reported. ``raters``: the column with the number of readers.
+    """
+
+    differential: bool = False
+    raters: str | None = Field(None, description="Column with how many readers each unit had.")
+    note: str | None = None
+    variants: tuple[TruthVariant, ...] = ()
+
+
 class PromptChoice(Record):
     """The prompt set of the headline, fixed before any result was seen, and those shown beside it."""
 
@@ -150,6 +185,8 @@ class Benchmark(Record):
     classes: tuple[ClassSpec, ...] = Field(min_length=2)
     groups: tuple[GroupSpec, ...] = ()
     prompts: PromptChoice
+    near_identical: NearIdentical = NearIdentical()
+    truth: TruthSpec = TruthSpec()
     licence: Licence
     citation: str
     homepage: str

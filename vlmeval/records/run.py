@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from vlmeval.records.base import Record
 from vlmeval.records.benchmark import Benchmark, Level
+from vlmeval.records.contamination import Contamination
+from vlmeval.records.examined import Examined
 from vlmeval.records.model import ScoreKind
+from vlmeval.records.numbers import Difference, MetricRow
 from vlmeval.records.probe import (
     Certificate,
     Choice,
@@ -25,69 +28,6 @@ SCHEMA_VERSION: Final = 1
 MADE_UP: Final = "scored"
 """Id of the card that is made up for predictions which belong to no benchmark."""
 Pooling = Literal["mean-embedding", "mean-score"]
-Averaging = Literal["class", "macro", "macro-common", "weighted", "overall"]
-
-
-class MetricRow(Record):
-    """One number with everything needed to read it; tidy, one row a number.
-
-    ``value`` is None exactly when ``reason`` says why (undefined, suppressed, not available). ``low`` and ``high`` are
-    the 95 % cluster-bootstrap percentile interval. ``class_id`` is None for averages; ``group`` and ``group_level`` are
-    None for all samples together. A gap row has group_level ``worst``, ``max-min`` or ``last-first``.
-    ``greyed``: 10 to 19 positives or negatives, read with care. ``n_positive`` counts rows, of the class or classes
-    averaged. ``n_classes``: how many classes an average is over; ``macro-common`` averages over the classes with
-    support in every level of the group. ``undefined_draws``: share of bootstrap draws in which the metric has no value.
-    ``seeds``: the value is the mean over so many seeds, its interval is over seeds and units, and ``seed_sd`` is the
-    standard deviation between seeds.
-    """
-
-    method: str
-    level: Level
-    metric: str
-    averaging: Averaging
-    class_id: str | None = None
-    group: str | None = None
-    group_level: str | None = None
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    n: int
-    n_units: int
-    n_positive: int | None = None
-    greyed: bool = False
-    reason: str | None = None
-    n_classes: int | None = None
-    undefined_draws: float | None = None
-    seeds: int | None = None
-    seed_sd: float | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_defaults(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is at its default: a record holds tens of thousands of rows. A missing value stays null."""
-        fields = type(self).model_fields
-        return {name: value for name, value in whole(self).items() if name == "value" or value != fields[name].default}
-
-
-class Difference(Record):
-    """A paired difference ``method - versus`` of one metric, on the same units, the same draws of the bootstrap.
-
-    ``low`` and ``high`` are the 95 % percentile interval of the paired draws. Only where both have a value.
-    """
-
-    method: str
-    versus: str
-    level: Level
-    metric: str
-    averaging: Averaging
-    class_id: str | None = None
-    group: str | None = None
-    group_level: str | None = None
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    n: int
-    n_units: int
-    reason: str | None = None
 
 
 class Plan(Record):
@@ -108,6 +48,9 @@ class Plan(Record):
     few_shot: FewShotOptions = FewShotOptions()
     limit: int | None = Field(None, description="Only so many units, by the digest of their ids: a quick look, badged.")
     max_missing: float = Field(0.01, ge=0, le=1)
+    permutations: int = Field(2000, ge=0, description="Of the tests of no difference; 0 for no tests.")
+    crossed: tuple[tuple[str, str], ...] = Field((), description="Pairs of groups to report crossed, e.g. tone x age.")
+    estimate_tone: bool = Field(False, description="Add a skin-tone group estimated from the pictures.")
 
 
 class PromptsUsed(Record):
@@ -241,6 +184,8 @@ class RunRecord(Record):
     rows: tuple[MetricRow, ...]
     differences: tuple[Difference, ...] = ()
     few_shot: FewShotUsed | None = None
+    examined: Examined = Examined()
+    contamination: Contamination | None = Field(None, description="What the register says of model and data.")
     findings: tuple[Finding, ...] = ()
     badges: tuple[Badge, ...] = ()
     timings: dict[str, float] = Field({}, description="Seconds by stage, measured in this run.")

@@ -17,7 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
-from vlmeval.records.run import Averaging
+from vlmeval.records.numbers import Averaging
 from vlmeval.stats.cells import GREY_BELOW, SUPPRESS_BELOW, Cell
 from vlmeval.stats.classwise import ratio
 from vlmeval.stats.overall import nanmean

@@ -80,7 +80,7 @@ def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions
             return finished
         (folder / RECORD).unlink(missing_ok=True)
         write_bytes(folder / PREDICTIONS, scores.to_parquet(record.benchmark, predictions))
-        write_text(folder / METRICS, metrics_csv(record.rows))
+        write_text(folder / METRICS, metrics_csv([*record.rows, *record.examined.rows]))
         write_text(folder / REPORT, report)
         write_text(folder / RECORD, record_json(record))
     return record
@@ -197,10 +197,17 @@ def json_schema() -> dict[str, Any]:
 def record_json(record: RunRecord) -> str:
     """Return `run.json`: indented, but for the metric rows, which stand one a line."""
     values = record.model_dump(mode="json")
-    rows = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in values["rows"]]
-    whole = json.dumps({**values, "rows": []}, ensure_ascii=False, allow_nan=False, indent=1)
-    # No string of the record can look like this: quotes inside strings are escaped.
-    return whole.replace('\n "rows": []', '\n "rows": [\n  ' + ",\n  ".join(rows) + "\n ]", 1) + "\n"
+    values["rows"], rows = [], values["rows"]
+    values["examined"]["rows"], examined = [], values["examined"]["rows"]
+    whole = json.dumps(values, ensure_ascii=False, allow_nan=False, indent=1)
+    # No string of the record can look like these: quotes inside strings are escaped.
+    whole = whole.replace('\n "rows": []', '\n "rows": ' + _one_a_line(rows, " "), 1)
+    return whole.replace('\n  "rows": []', '\n  "rows": ' + _one_a_line(examined, "  "), 1) + "\n"
+
+
+def _one_a_line(rows: list[Any], indent: str) -> str:
+    lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows]
+    return "[\n " + indent + (",\n " + indent).join(lines) + f"\n{indent}]" if lines else "[]"
 
 
 def metrics_csv(rows: Iterable[MetricRow]) -> str:

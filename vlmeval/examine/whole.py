@@ -1,0 +1,24 @@
+"""The examination as a whole: every examiner in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from vlmeval.examine.subject import Part, Subject
+from vlmeval.records import Examined
+
+STAGE: Final = "examination"
+Examiner = Callable[[Subject, Part], None]
+EXAMINERS: Final[dict[str, Examiner]] = {}
+"""Name -> examiner, in the order of the report."""
+
+
+def examine(subject: Subject) -> Examined:
+    """Let every examiner look at the leading methods and return what they found."""
+    part = Part()
+    for done, examiner in enumerate(EXAMINERS.values()):
+        subject.progress(STAGE, done, len(EXAMINERS))
+        examiner(subject, part)
+    subject.progress(STAGE, len(EXAMINERS), len(EXAMINERS))
+    return part.examined()
