@@ -92,7 +92,7 @@ def estimate(
     """
     seeds = Seeds.of(predictions, benchmark, resamples)
     wanted = None if metrics is None else {metric_info(m, benchmark.task).id for m in metrics}
-    asked = _Asked(seeds, tuple(m for m in all_metrics(benchmark.task) if wanted is None or m.id in wanted))
+    asked = Asked(seeds, tuple(m for m in all_metrics(benchmark.task) if wanted is None or m.id in wanted))
     found = asked.cell(asked.count(whole(seeds.table)), classes=classes)
     for group in benchmark.available_groups if groups != "none" else ():
         if group.id in seeds.table.groups:
@@ -101,7 +101,7 @@ def estimate(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """The metrics that are asked for, of one method."""
 
     seeds: Seeds
