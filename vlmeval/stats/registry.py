@@ -22,6 +22,7 @@ Columns = Callable[[Table], Floats]
 Scope = Literal["class", "overall"]
 Need = Literal["truth", "scores", "decision", "probability"]
 Ranks = Literal["wins", "precision-mass"]
+Interval = Literal["percentile", "basic", "score"]
 BOTH: tuple[Task, ...] = ("single-label", "multi-label")
 
 
@@ -53,6 +54,8 @@ class Metric:
         Whether gaps between groups are reported, and also of the average over classes with support in every group.
     source
         Where the definition comes from.
+    interval
+        How its 95 % interval is made of its draws, see `intervals.py`; chosen by simulated coverage.
     formula, columns, ranks
         The computation, and what it needs summed beside the counts: columns of its own, or one of the rank sums.
     """
@@ -73,6 +76,7 @@ class Metric:
     per_present_class: bool = False
     gaps: bool = False
     standardised: bool = False
+    interval: Interval = "percentile"
 
     @property
     def definition(self) -> str:
