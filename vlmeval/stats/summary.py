@@ -93,11 +93,7 @@ def estimate(
     seeds = Seeds.of(predictions, benchmark, resamples)
     wanted = None if metrics is None else {metric_info(m, benchmark.task).id for m in metrics}
     asked = Asked(seeds, tuple(m for m in all_metrics(benchmark.task) if wanted is None or m.id in wanted))
-    found = asked.cell(asked.count(whole(seeds.table)), classes=classes)
-    for group in benchmark.available_groups if groups != "none" else ():
-        if group.id in seeds.table.groups:
-            found += asked.group(group, classes=classes and groups == "full")
-    return Estimates(tuple(found), seeds)
+    return Estimates(tuple(asked.everything(groups=groups, classes=classes)), seeds)
 
 
 @dataclass(frozen=True)
@@ -113,7 +109,17 @@ class Asked:
         needed = [m for m in self.metrics if m.columns and self.seeds.missing(m) is None]
         return [{m.id: m.columns(table) for m in needed if m.columns} for table in self.seeds.tables]
 
+    def everything(self, *, groups: Groups, classes: bool) -> list[Estimate]:
+        """Return every estimate: of all samples together, then group by group."""
+        table = self.seeds.table
+        found = self.cell(self.count(whole(table)), classes=classes)
+        for group in table.benchmark.available_groups if groups != "none" else ():
+            if group.id in table.groups:
+                found += self.group(group, classes=classes and groups == "full")
+        return found
+
     def count(self, cell: Cell) -> Counted:
+        """Sum up a cell in every draw of every seed."""
         needed = {m.ranks for m in self.metrics} - {None}
         ranked = cell.supported & ~self.seeds.unscored & bool(needed)
         asked = Ranked(ranked, precision="precision-mass" in needed, drawn=self.seeds.drawn)

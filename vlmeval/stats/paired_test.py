@@ -1,0 +1,118 @@
+"""Two methods on the same rows, compared: differences with intervals, permutation p-values, detectable differences.
+
+In: the predictions of both (one a seed), the card, resamples and swaps of the same units. Out: `Compared`: a
+`Difference` for every metric, class and group asked for, beside both methods' own numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlmeval.records import Benchmark, Difference, MetricRow, Predictions
+from vlmeval.stats.detectable import detectable
+from vlmeval.stats.estimates import Estimate
+from vlmeval.stats.paired_exchange import Exchanged
+from vlmeval.stats.paired_swaps import Swaps, p_value
+from vlmeval.stats.registry import Metric, all_metrics
+from vlmeval.stats.resamples import Resamples
+from vlmeval.stats.results import Estimates
+from vlmeval.stats.summary import Asked, Groups, estimate
+
+Key = tuple[str, str, str | None, str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One `Difference` a cell, with the rows of both methods in the same order."""
+
+    differences: tuple[Difference, ...]
+    ours: tuple[MetricRow, ...]
+    theirs: tuple[MetricRow, ...]
+
+
+def compared_metrics(benchmark: Benchmark) -> tuple[Metric, ...]:
+    """Metrics in which methods can differ at all: not those that only describe the truth."""
+    return tuple(m for m in all_metrics(benchmark.task) if m.needs != "truth")
+
+
+def compare(
+    ours: Sequence[Predictions],
+    theirs: Sequence[Predictions],
+    benchmark: Benchmark,
+    resamples: Resamples,
+    swaps: Swaps,
+    *,
+    metrics: Collection[str] | None = None,
+    groups: Groups = "full",
+) -> Compared:
+    """Compare two methods at the same level.
+
+    Parameters
+    ----------
+    ours, theirs
+        One Predictions a seed each, on the same rows with the same truth.
+    benchmark
+        Task, classes and groups of both.
+    resamples, swaps
+        Of the same units; `Swaps.draw(resamples.units, ...)`.
+    metrics, groups
+        As of `estimate`; by default every metric that says something of a method.
+
+    Raises
+    ------
+    DataError
+        Predictions that cannot be used.
+    UnknownNameError
+        A metric that the task does not have.
+    """
+    asked = tuple(m.id for m in compared_metrics(benchmark)) if metrics is None else tuple(metrics)
+    a = estimate(ours, benchmark, resamples, metrics=asked, groups=groups)
+    b = estimate(theirs, benchmark, resamples, metrics=asked, groups=groups)
+    differences = a.minus(b)
+    draws = _paired(a.estimates, b.estimates)
+    permuted = _permuted(a, b, swaps, groups) if differences and _same_rows(a, b) else {}
+    rows_of = [{_about(row): row for row in one.rows()} for one in (a, b)]
+    found = [
+        d.model_copy(
+            update={
+                "p": p_value(permuted[_about(d)]) if _about(d) in permuted else None,
+                "detectable": detectable(draws[_about(d)][1:]),
+            }
+        )
+        if d.value is not None
+        else d
+        for d in differences
+    ]
+    return Compared(tuple(found), *(tuple(by_key[_about(d)] for d in found) for by_key in rows_of))
+
+
+def _same_rows(a: Estimates, b: Estimates) -> bool:
+    x, y = a.seeds.table, b.seeds.table
+    return np.array_equal(x.ids, y.ids) and np.array_equal(x.unit, y.unit) and np.array_equal(x.truth, y.truth)
+
+
+def _permuted(a: Estimates, b: Estimates, swaps: Swaps, groups: Groups) -> dict[Key, np.ndarray]:
+    """Differences [1 + permutations] by what they are about."""
+    if swaps.permutations == 0:
+        return {}
+    names = {e.metric for e in a.estimates}
+    metrics = tuple(m for m in compared_metrics(a.seeds.table.benchmark) if m.id in names)
+    mine, theirs = Asked(a.seeds, metrics), Asked(b.seeds, metrics)
+    sides = (Exchanged(a.seeds, metrics, theirs, swaps), Exchanged(b.seeds, metrics, mine, swaps))
+    return _paired(*(side.everything(groups=groups, classes=True) for side in sides))
+
+
+def _paired(ours: Sequence[Estimate], theirs: Sequence[Estimate]) -> dict[Key, np.ndarray]:
+    of = {_key(e): e.draws for e in theirs}
+    return {_key(e): e.draws - of[_key(e)] for e in ours if _key(e) in of}
+
+
+def _key(e: Estimate) -> Key:
+    return e.metric, e.averaging, e.class_id, e.group, e.level
+
+
+def _about(row: MetricRow | Difference) -> Key:
+    return row.metric, row.averaging, row.class_id, row.group, row.group_level
