@@ -1,12 +1,13 @@
 """Put a card's groups and split on the rows an adapter read: RawTable -> Samples.
 
-Comes in: a card and a RawTable. Goes out: Samples. Group columns become codes into the card's levels; a value that no
-level takes is an error, never silently dropped.
+Comes in: a card and a RawTable. Goes out: Samples. Group columns become codes into the card's levels, raters' figures
+become numbers; a value that no level takes is an error, never silently dropped.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from vlmeval.data.raw import Column, RawTable
 from vlmeval.data.splits import split_samples
 from vlmeval.errors import DataError
 from vlmeval.records import Benchmark, GroupSpec, Samples
+
+SCALES: Final[dict[str | None, tuple[float, float]]] = {"fitzpatrick": (1, 6), "monk": (1, 10)}
+"""Scale of a group -> its first and last figure."""
 
 
 def assemble(benchmark: Benchmark, raw: RawTable) -> Samples:
@@ -39,24 +43,80 @@ def assemble(benchmark: Benchmark, raw: RawTable) -> Samples:
         groups={group.id: group_codes(group, raw) for group in benchmark.available_groups},
         weights=raw.weights,
         account=raw.account,
+        raters=_raters(benchmark, raw),
+        opinions=raw.opinions,
+        figures={group.id: group_figures(group, raw) for group in benchmark.available_groups if group.figures},
     )
 
 
 def group_codes(group: GroupSpec, raw: RawTable) -> npt.NDArray[np.int16]:
     """Return int16 [n] codes into ``group.levels``. Raises DataError for a missing column or an unforeseen value."""
-    column = raw.columns.get(group.column or "")
+    texts = _as_text(_column(group, group.column or "", "column", raw))
+    code_of = {text: _level(group, text, raw) for text in sorted(set(texts))}
+    return np.array([code_of[text] for text in texts], dtype=np.int16)
+
+
+def group_figures(group: GroupSpec, raw: RawTable) -> npt.NDArray[np.float32]:
+    """Return float32 [n, R], each rater's figure on the group's scale; NaN where a rater gave none.
+
+    A cell holds a number on the scale, nothing, or one of the values of a level that means "missing".
+    Raises DataError for a missing column or any other cell.
+    """
+    return np.stack([_figures(group, name, raw) for name in group.figures], axis=1)
+
+
+def _figures(group: GroupSpec, name: str, raw: RawTable) -> npt.NDArray[np.float32]:
+    texts = _as_text(_column(group, name, "figures", raw))
+    none = {"", *(value for level in group.levels if level.missing for value in level.values)}
+    low, high = SCALES.get(group.scale, (-math.inf, math.inf))
+    figure_of: dict[str, float] = {}
+    for text in sorted(set(texts)):
+        number = None if text in none else _number(text)
+        if text not in none and (number is None or not low <= number <= high):
+            raise DataError(
+                f"a figure of the group {group.id!r} is not on its scale",
+                file=raw.source,
+                key=name,
+                expected=f"a number from {low:g} to {high:g}, nothing, or a value of a level with 'missing: true'",
+                found=repr(text),
+                hint="correct the cell, or 'figures' of the group in the benchmark card",
+            )
+        figure_of[text] = math.nan if number is None else number
+    return np.array([figure_of[text] for text in texts], dtype=np.float32)
+
+
+def _raters(benchmark: Benchmark, raw: RawTable) -> npt.NDArray[np.int16] | None:
+    """Return how many readers each row's labels are from, read from the column that the card's truth names."""
+    name = benchmark.truth.raters
+    if name is None:
+        return None
+    counts = [_number(text) for text in _as_text(raw.columns[name])] if name in raw.columns else []
+    if not counts or any(count is None or count < 0 or count != int(count) for count in counts):
+        raise DataError(
+            "the card's column of readers cannot be used",
+            file=raw.source,
+            key=name,
+            expected="a column with a whole number, 0 or more, in every row",
+            found="a cell that is none" if counts else "columns: " + ", ".join(raw.columns),
+            hint="correct 'truth.raters' in the benchmark card",
+        )
+    return np.array(counts, dtype=np.int16)
+
+
+def _column(group: GroupSpec, name: str, key: str, raw: RawTable) -> Column:
+    """Return a raw column; ``key`` is where the card names it."""
+    column = raw.columns.get(name)
     if column is None:
         raise DataError(
             f"the group {group.id!r} reads a column that the data does not have",
             file=raw.source,
-            key=group.column,
-            expected=f"column {group.column!r}",
+            key=name,
+            expected=f"column {name!r}",
             found="columns: " + ", ".join(raw.columns),
-            hint="correct 'column' of the group in the benchmark card, or give the group 'unavailable' with the reason",
+            hint=f"correct {key!r} of the group in the benchmark card"
+            + (", or give the group 'unavailable' with the reason" if key == "column" else ""),
         )
-    texts = _as_text(column)
-    code_of = {text: _level(group, text, raw) for text in sorted(set(texts))}
-    return np.array([code_of[text] for text in texts], dtype=np.int16)
+    return column
 
 
 def _as_text(column: Column) -> list[str]:

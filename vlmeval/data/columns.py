@@ -58,7 +58,7 @@ def needed_columns(benchmark: Benchmark, options: ColumnOptions) -> tuple[str, .
     """Return every column that the card reads, each once, in a fixed order."""
     names = [options.image, options.id, options.label, *options.one_hot.values()]
     names += [None if benchmark.unit.column == IMAGE_IS_UNIT else benchmark.unit.column]
-    names += [group.column for group in benchmark.available_groups]
+    names += [column for group in benchmark.available_groups for column in (group.column, *group.figures)]
     names += [benchmark.protocol.column if benchmark.protocol.by == "column" else None]
     return tuple(dict.fromkeys(name for name in names if name is not None))
 
@@ -98,7 +98,7 @@ def rows_to_raw(
         account["images without a unit of their own (each counts as one)"] = len(rows)
     if benchmark.task == "multi-label":
         account["images with none of the classes"] = int((~labels[rows].any(axis=1)).sum())
-    names = dict.fromkeys(g.column for g in benchmark.available_groups if g.column)
+    names = dict.fromkeys(c for g in benchmark.available_groups for c in (g.column, *g.figures) if c)
     return RawTable(
         ids=np.array(ids, dtype=np.str_)[rows],
         images=tuple(images[i] for i in rows.tolist()),

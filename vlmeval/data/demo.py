@@ -38,6 +38,7 @@ SERIES: Final = "demo"
 MARKER: Final = "drawing.json"
 TABLE: Final = "cases.csv"
 IMAGES: Final = "images"
+RATER: Final = "fst_dermatologist_"
 NOTE: Final = "Synthetic: drawn by vlmeval, not photographed. No real person, lesion or diagnosis is in it."
 
 
@@ -203,12 +204,19 @@ def _table_text(cases: Iterable[DrawnCase]) -> str:
 
 
 def _group_columns(table: TextTable, cases: npt.NDArray[np.intp]) -> dict[str, Column]:
-    raters = [name for name in table.columns if name.startswith("fst_dermatologist_")]
+    raters = [name for name in table.columns if name.startswith(RATER)]
     columns: dict[str, list[str]] = {
         name: cells for name, cells in table.columns.items() if name not in {"case_id", "morphology", "photos", *raters}
     }
     columns["fst_dermatologist"] = [_median(answers) for answers in zip(*(table[name] for name in raters), strict=True)]
+    columns["fst_self_figure"] = [_figure(answer) for answer in table["fst_self"]]
+    columns |= {name: [_figure(answer) for answer in table[name]] for name in raters}
     return {name: np.array(cells)[cases] for name, cells in columns.items()}
+
+
+def _figure(answer: str) -> str:
+    """Return the figure of "FST1" to "FST6", "" where there is none."""
+    return answer[-1] if answer.startswith("FST") else ""
 
 
 def _median(answers: tuple[str, ...]) -> str:

@@ -2,9 +2,11 @@
 
 Comes in: the two tables. Goes out: column name -> one raw text value a case; a card's groups turn them into levels.
 
-    fst_self            FST1 ... FST6, NONE_IDENTIFIED, or ""
-    fst_dermatologist   median of the dermatologists' types ("2", "2.5"), "not-gradable", or ""
-    monk_us, monk_india 1 ... 10, "not-gradable", or ""
+    fst_self              FST1 ... FST6, NONE_IDENTIFIED, or ""
+    fst_self_figure       1 ... 6, or ""
+    fst_dermatologist     median of the dermatologists' types ("2", "2.5"), "not-gradable", or ""
+    fst_dermatologist_1, _2, _3   each dermatologist's type: 1 ... 6, "not-gradable", or "" (not asked)
+    monk_us, monk_india   1 ... 10, "not-gradable", or ""
     age_group, sex_at_birth                          as in the file, "" when blank
     race_ethnicity      one category, TWO_OR_MORE, or ""
     body_part           one part, MULTIPLE, or ""
@@ -13,6 +15,7 @@ Comes in: the two tables. Goes out: column name -> one raw text value a case; a 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Final
 
@@ -20,6 +23,7 @@ from vlmeval.data.csvfile import TextTable
 
 NOT_GRADABLE: Final = "not-gradable"
 RATERS: Final = (1, 2, 3)
+FITZPATRICK: Final = ("FST1", "FST2", "FST3", "FST4", "FST5", "FST6")
 _BODY: Final = "body_parts_"
 _GRADABLE_FST: Final = "dermatologist_gradable_for_fitzpatrick_skin_type_{}"
 _LABEL_FST: Final = "dermatologist_fitzpatrick_skin_type_label_{}"
@@ -44,7 +48,9 @@ def group_columns(cases: TextTable, labels: TextTable, label_row: list[int]) -> 
 
     return {
         "fst_self": cases["fitzpatrick_skin_type"],
+        "fst_self_figure": [_figure(answer) for answer in cases["fitzpatrick_skin_type"]],
         "fst_dermatologist": from_labels(_dermatologist_type),
+        **{f"fst_dermatologist_{rater}": from_labels(partial(_rater_type, rater=rater)) for rater in RATERS},
         "monk_us": from_labels(lambda table, row: _monk(table, row, "us")),
         "monk_india": from_labels(lambda table, row: _monk(table, row, "india")),
         "age_group": cases["age_group"],
@@ -56,20 +62,27 @@ def group_columns(cases: TextTable, labels: TextTable, label_row: list[int]) -> 
 
 def dermatologist_types(labels: TextTable, row: int) -> tuple[list[int], bool]:
     """Return the Fitzpatrick types of the raters who could tell, and whether any rater was asked."""
-    types: list[int] = []
-    asked = False
-    for rater in RATERS:
-        gradable, column = _GRADABLE_FST.format(rater), _LABEL_FST.format(rater)
-        answer = labels[gradable][row]
-        if answer not in ("YES", "NO", ""):
-            raise labels.error("an unknown answer", row, gradable, expected="YES, NO or nothing")
-        asked = asked or answer != ""
-        if answer == "YES":
-            value = labels[column][row]
-            if value not in ("FST1", "FST2", "FST3", "FST4", "FST5", "FST6"):
-                raise labels.error("an unknown skin type", row, column, expected="FST1 to FST6 (the rater said YES)")
-            types.append(int(value[-1]))
-    return types, asked
+    said = [_rater_type(labels, row, rater) for rater in RATERS]
+    return [int(answer) for answer in said if answer not in ("", NOT_GRADABLE)], any(said)
+
+
+def _rater_type(labels: TextTable, row: int, rater: int) -> str:
+    """Return one dermatologist's type as "1" to "6", "not-gradable", or "" where the rater was not asked."""
+    gradable, column = _GRADABLE_FST.format(rater), _LABEL_FST.format(rater)
+    answer = labels[gradable][row]
+    if answer not in ("YES", "NO", ""):
+        raise labels.error("an unknown answer", row, gradable, expected="YES, NO or nothing")
+    if answer != "YES":
+        return NOT_GRADABLE if answer else ""
+    figure = _figure(labels[column][row])
+    if not figure:
+        raise labels.error("an unknown skin type", row, column, expected="FST1 to FST6 (the rater said YES)")
+    return figure
+
+
+def _figure(answer: str) -> str:
+    """Return the figure of "FST1" to "FST6", "" for anything else."""
+    return answer[-1] if answer in FITZPATRICK else ""
 
 
 def _dermatologist_type(labels: TextTable, row: int) -> str:

@@ -52,6 +52,9 @@ class Samples:
         Group id -> float32 [n, R], each rater's figure on the group's scale, NaN where there is none.
     raters
         int16 [n], how many readers the row's labels are from, or None where the data do not say.
+    opinions
+        float32 [n, R, K], each reader's own weights over the classes (what lies outside the classes is missing); NaN where
+        there is no such reader, or the data do not tell the row's readers apart. None where they never do.
     """
 
     benchmark: Benchmark
@@ -65,6 +68,7 @@ class Samples:
     account: Mapping[str, int] = field(default_factory=dict)
     figures: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     raters: Codes | None = None
+    opinions: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.ids), len(self.benchmark.classes)
@@ -80,6 +84,8 @@ class Samples:
             _check_shape(f"figures[{name!r}]", figures, (n, figures.shape[1]))
         if self.raters is not None:
             _check_shape("raters", self.raters, (n,))
+        if self.opinions is not None:
+            _check_shape("opinions", self.opinions, (n, self.opinions.shape[1], k))
         if len(np.unique(self.ids)) != n:
             raise ValueError("sample ids are not unique")
 
@@ -100,6 +106,7 @@ class Samples:
             weights=None if self.weights is None else self.weights[rows],
             figures={name: values[rows] for name, values in self.figures.items()},
             raters=None if self.raters is None else self.raters[rows],
+            opinions=None if self.opinions is None else self.opinions[rows],
         )
 
     def in_split(self, split: str) -> Self:
@@ -108,7 +115,7 @@ class Samples:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of ids, units, labels, splits and groups: what the numbers depend on beside the pictures."""
+        """SHA-256 of ids, units, labels, splits, groups and raters: what the numbers depend on beside the pictures."""
         h = hashlib.sha256()
         for column in (self.ids, self.units, self.split):
             h.update("\0".join(column.tolist()).encode() + b"\1")
@@ -117,6 +124,12 @@ class Samples:
             h.update(np.ascontiguousarray(self.weights, dtype="<f4").tobytes())
         for name in sorted(self.groups):
             h.update(name.encode() + np.ascontiguousarray(self.groups[name], dtype="<i2").tobytes())
+        for name in sorted(self.figures):
+            h.update(name.encode() + np.ascontiguousarray(self.figures[name], dtype="<f4").tobytes())
+        if self.raters is not None:
+            h.update(np.ascontiguousarray(self.raters, dtype="<i2").tobytes())
+        if self.opinions is not None:
+            h.update(np.ascontiguousarray(self.opinions, dtype="<f4").tobytes())
         return h.hexdigest()
 
 
