@@ -14,7 +14,7 @@ import pytest
 from vlmeval.encoders.resolve import resolve
 from vlmeval.encoders.spec import parse
 from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError, UnknownNameError, UsageError
-from vlmeval.records import Contamination, ImagePipeline, ModelCard, TextRules, Weights
+from vlmeval.records import ImagePipeline, ModelCard, TextRules, Weights
 
 PIPELINE = ImagePipeline(size=32, resize="squash", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
@@ -192,18 +192,17 @@ def test_half_a_set_of_shards_is_no_weights(tmp_path: Path, hf_clip: Path, no_ca
 def test_a_copy_of_a_known_model_keeps_what_is_known_of_its_training_data(
     written: str, hf_siglip: Path, tmp_path: Path, cards_of
 ) -> None:
-    seen = Contamination(data="scin", status="in-training", note="n", source="https://example.org")
-    known = card(contamination=(seen,), weights=Weights(hub="org/Tiny-SigLIP-448"))
+    known = card(weights=Weights(hub="org/Tiny-SigLIP-448"))
     folder = shutil.copytree(hf_siglip, tmp_path / ("Tiny-SigLIP-448" if written == "name" else "weights"))
     if written == "config":
         config = json.loads((folder / "config.json").read_text())
         (folder / "config.json").write_text(json.dumps({**config, "_name_or_path": "org/tiny-siglip-448"}))
     spec = "hf:org/tiny-siglip-448" if written == "hub" else str(folder)
     handle = resolve(spec, cards_of(known))
-    assert handle.card.contamination == (seen,)
+    assert handle.card.family == "tiny"
     assert "tiny-siglip" in str(handle.card.note)
     stranger = shutil.copytree(hf_siglip, tmp_path / "stranger")
-    assert resolve(str(stranger), cards_of(known)).card.contamination == ()
+    assert resolve(str(stranger), cards_of(known)).card.family == "unknown"
 
 
 def test_no_file_of_embeddings(no_cards, tmp_path: Path) -> None:

@@ -116,13 +116,20 @@ def model(**more: Any) -> ModelCard:
     )  # fmt: skip
 
 
+def said(status: str) -> Contamination:
+    return Contamination.model_validate(
+        {"family": "f", "data": "here", "status": status, "note": "as the paper says", "source": "the paper",
+         "date": "2026-11-21"}
+    )  # fmt: skip
+
+
 def test_badges_say_what_travels_with_the_numbers() -> None:
     leaky = card(protocol={"by": "image", "leaky": "cases in both", "source": "paper"})
-    seen = Contamination(data="here", status="in-training", note="trained on it", source="s")
-    elsewhere = Contamination(data="other", status="in-training", note="no", source="s")
-    unsure = Contamination(data="here", status="unknown", note="no", source="s")
-    kinds = [b.kind for b in assess.badges(leaky, model(contamination=(seen, elsewhere, unsure)), PLAN, 0)]
-    assert kinds == ["leakage", "contamination"]
+    found = assess.badges(leaky, model(), PLAN, 0, said("in-training"))
+    assert [b.kind for b in found] == ["leakage", "contamination"]
+    assert (found[1].text, found[1].source) == ("as the paper says", "the paper")
+    for status in ("not-in-training", "unknown"):
+        assert assess.badges(card(), model(), PLAN, 0, said(status)) == ()
     assert assess.badges(card(), model(), PLAN, 0) == ()
     limited = assess.badges(card(synthetic=True), model(synthetic=True), PLAN.model_copy(update={"limit": 3}), 2)
     assert [b.kind for b in limited] == ["synthetic", "partial", "partial"]
@@ -173,17 +180,20 @@ def test_everything_the_numbers_depend_on_makes_another_run() -> None:
     other_key = Handle()
     other_key.key = "others"
     labels = ~rows.labels
+    unknown = said("unknown")
     cases = [
-        (PLAN, Handle(), rows, pictures, "float32"),
-        (PLAN.model_copy(update={"seed": 1}), Handle(), rows, pictures, "float32"),
-        (PLAN, other_key, rows, pictures, "float32"),
-        (PLAN, Handle(), replace(rows, labels=labels), pictures, "float32"),
-        (PLAN, Handle(), rows, ["not there", *pictures[1:]], "float32"),
-        (PLAN, Handle(), rows, pictures, "bfloat16"),
+        (PLAN, Handle(), rows, pictures, "float32", unknown),
+        (PLAN.model_copy(update={"seed": 1}), Handle(), rows, pictures, "float32", unknown),
+        (PLAN, other_key, rows, pictures, "float32", unknown),
+        (PLAN, Handle(), replace(rows, labels=labels), pictures, "float32", unknown),
+        (PLAN, Handle(), rows, ["not there", *pictures[1:]], "float32", unknown),
+        (PLAN, Handle(), rows, pictures, "bfloat16", unknown),
+        (PLAN, Handle(), rows, pictures, "float32", said("in-training")),
     ]
     digests = [
-        planning.run_digest(plan, (), cast("ModelHandle", handle), data, seen, dtype)
-        for plan, handle, data, seen, dtype in cases
+        planning.run_digest(plan, (), cast("ModelHandle", handle), data, seen, dtype, known)
+        for plan, handle, data, seen, dtype, known in cases
     ]
     assert len(set(digests)) == len(cases)
-    assert digests[0] == planning.run_digest(PLAN, (), cast("ModelHandle", Handle()), rows, pictures, "float32")
+    again = planning.run_digest(PLAN, (), cast("ModelHandle", Handle()), rows, pictures, "float32", said("unknown"))
+    assert digests[0] == again

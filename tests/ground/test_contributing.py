@@ -1,4 +1,4 @@
-"""The YAML in CONTRIBUTING.md works as it stands: a reader who copies it has a benchmark, a prompt set and a model."""
+"""The YAML in CONTRIBUTING.md works as it stands: who copies it has a benchmark, prompts, a model and what it saw."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ f1.jpg,tinea,f,2
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     root = tmp_path_factory.mktemp("own")
     blocks = list(BLOCK.finditer((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
         path = root / block["path"]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,4 +66,4 @@ def test_every_prompt_set_the_benchmark_names_is_there(catalog: Catalog) -> None
 def test_the_model_card_is_valid(catalog: Catalog) -> None:
     card = catalog.model_card("our-clip")
     assert card.weights.hub == "our-department/our-clip"
-    assert card.contamination[0].data == "my-clinic"
+    assert catalog.contamination.of(card.family, "my-clinic").status == "not-in-training"

@@ -2,16 +2,19 @@
 
 A file's place gives its id (`benchmarks/<id>/benchmark.yaml`, `prompts/<family>/<name>.yaml`, `<id>.yaml` for models),
 so listing needs no parsing; a card is read, validated and kept when it is first asked for. Folders given with
-``--data-root`` are searched beside the shipped ones; the same id twice is an error.
+``--data-root`` are searched beside the shipped ones; the same id twice is an error. What is known of models' training
+data stands in `benchmarks/contamination.yaml`, and in `contamination.yaml` of a data root, which is believed first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from vlmeval.catalog.expand import expand_prompts
+from vlmeval.catalog.register import FILE, Register
 from vlmeval.catalog.yamlfile import YamlFile, read_yaml, validate
 from vlmeval.errors import CatalogError, UnknownNameError, UsageError
 from vlmeval.records import Benchmark, ModelCard, PromptSet
@@ -60,11 +63,21 @@ class Catalog:
     """All cards by kind. Make one with :func:`load_catalog`."""
 
     def __init__(
-        self, benchmarks: Mapping[str, Path], prompt_sets: Mapping[str, Path], model_cards: Mapping[str, Path]
+        self,
+        benchmarks: Mapping[str, Path],
+        prompt_sets: Mapping[str, Path],
+        model_cards: Mapping[str, Path],
+        registers: Sequence[Path] = (),
     ) -> None:
         self.benchmarks = Shelf("benchmark", Benchmark, benchmarks)
         self.prompt_sets = Shelf("prompt", PromptSet, prompt_sets)
         self.model_cards = Shelf("model", ModelCard, model_cards)
+        self._registers = tuple(registers)
+
+    @cached_property
+    def contamination(self) -> Register:
+        """The register of what models were trained on; read on first use (CatalogError)."""
+        return Register.read(self._registers)
 
     def benchmark(self, card_id: str) -> Benchmark:
         """Return a benchmark card (UnknownNameError, CatalogError)."""
@@ -98,31 +111,34 @@ class Catalog:
 def load_catalog(data_roots: Sequence[Path] = ()) -> Catalog:
     """Return the catalog of the shipped cards and those in ``data_roots``.
 
-    A data root has any of the folders `benchmarks/`, `prompts/` and `models/`, laid out as the shipped ones.
+    A data root has any of the folders `benchmarks/`, `prompts/` and `models/`, laid out as the shipped ones, and the
+    file `contamination.yaml`, whose entries replace earlier ones.
 
     Raises
     ------
     UsageError
-        A data root is not a folder, or holds none of the three.
+        A data root is not a folder, or holds none of the four.
     CatalogError
         An id stands in two places.
     """
     benchmarks = _index(data_folder("benchmarks"), "*/benchmark.yaml", {})
     prompts = _index(data_folder("prompts"), "*/*.yaml", {})
     models = _index(model_cards_folder(), "*.yaml", {})
+    registers = [data_folder("benchmarks") / FILE]
     for root in dict.fromkeys(data_roots):
         _check_root(root)
         benchmarks = _index(root / "benchmarks", "*/benchmark.yaml", benchmarks)
         prompts = _index(root / "prompts", "*/*.yaml", prompts)
         models = _index(root / "models", "*.yaml", models)
-    return Catalog(benchmarks, prompts, models)
+        registers += [root / FILE] if (root / FILE).is_file() else []
+    return Catalog(benchmarks, prompts, models, registers)
 
 
 def _check_root(root: Path) -> None:
-    if not any((root / name).is_dir() for name in ("benchmarks", "prompts", "models")):
-        raise UsageError(
-            "the data root holds no cards", file=root, expected="a folder with benchmarks/, prompts/ or models/ in it"
-        )
+    folders = ("benchmarks", "prompts", "models")
+    if not any((root / name).is_dir() for name in folders) and not (root / FILE).is_file():
+        expected = f"a folder with benchmarks/, prompts/, models/ or {FILE} in it"
+        raise UsageError("the data root holds no cards", file=root, expected=expected)
 
 
 def _index(folder: Path, pattern: str, known: Mapping[str, Path]) -> dict[str, Path]:

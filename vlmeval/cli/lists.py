@@ -1,4 +1,4 @@
-"""`vlmeval list models|benchmarks|prompts|methods|metrics`: what can be named."""
+"""`vlmeval list models|benchmarks|prompts|methods|metrics|contamination`: what can be named or looked up."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def register(app: typer.Typer) -> None:
 
 @console.guarded
 def list_names(
-    what: Annotated[str, typer.Argument(help="models, benchmarks, prompts, methods or metrics.")],
+    what: Annotated[str, typer.Argument(help="models, benchmarks, prompts, methods, metrics or contamination.")],
     data_root: DataRoots = None,
     json_output: Json = False,
 ) -> None:
-    """List models, benchmarks, prompt sets, methods or metrics."""
+    """List models, benchmarks, prompt sets, methods, metrics, or what models were trained on."""
     if what not in LISTS:
         raise UnknownNameError("list", what, LISTS)
     rows = LISTS[what](load_catalog(data_root or []))
@@ -63,7 +63,10 @@ def _models(catalog: Catalog) -> list[Row]:
             "gated": card.gated,
             "licence": card.licence,
             "variants": tuple(card.variants),
-            "trained on": tuple(c.data for c in card.contamination if c.status == "in-training"),
+            "family": card.family,
+            "trained on": tuple(
+                c.data for c in catalog.contamination if c.family == card.family and c.status == "in-training"
+            ),
         }
         for card in catalog.model_cards.values()
     ]
@@ -122,10 +125,25 @@ def _metrics(_: Catalog) -> list[Row]:
     return rows
 
 
+def _contamination(catalog: Catalog) -> list[Row]:
+    return [
+        {
+            "data": said.data,
+            "family": said.family,
+            "status": said.status,
+            "note": said.note,
+            "source": said.source,
+            "date": None if said.date is None else said.date.isoformat(),
+        }
+        for said in catalog.contamination
+    ]
+
+
 LISTS: dict[str, Callable[[Catalog], list[Row]]] = {
     "models": _models,
     "benchmarks": _benchmarks,
     "prompts": _prompts,
     "methods": _methods,
     "metrics": _metrics,
+    "contamination": _contamination,
 }

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vlmeval.cli import console
 from vlmeval.cli.options import Data, DataRoots, Json, Runs
 from vlmeval.cli.run import Split
-from vlmeval.errors import UsageError
+from vlmeval.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from vlmeval.catalog import Catalog
+    from vlmeval.records import Contamination
 
 EXAMPLE = """
 Examples:
 
   vlmeval score predictions.csv --bench ham10000 --kind softmax
+
+  vlmeval score predictions.csv --bench scin --kind sigmoid --model-family medsiglip
 
   vlmeval score mine.parquet --kind probability --truth diagnosis --unit patient --group sex
 """
@@ -43,6 +49,8 @@ def score(
     kind: Annotated[Kind, typer.Option(help="What the scores are; never guessed from their range.")],
     bench: Annotated[str | None, typer.Option("--bench", "-b", help="Gives truth, units and groups.")] = None,
     name: Annotated[str | None, typer.Option(help="Whom the predictions are from; default: the file's name.")] = None,
+    model_family: Annotated[str | None, typer.Option("--model-family", help="With --bench: the family of the model "
+                            "behind the predictions (vlmeval list contamination), for what it was trained on.")] = None,
     id_column: Annotated[str | None, typer.Option("--id", help="Column of the ids.")] = None,
     truth: Annotated[str | None, typer.Option(help="Column of the true class. Without it: columns true:CLASS.")] = None,
     unit: Annotated[str | None, typer.Option(help="Column of the case, lesion or patient.")] = None,
@@ -68,14 +76,29 @@ def score(
 
     if bench is None and split is not None:
         raise UsageError("--split goes with --bench", hint="without a benchmark every row of the file is evaluated")
-    benchmark = None if bench is None else load_catalog(data_root or []).benchmark(bench)
+    if bench is None and model_family is not None:
+        raise UsageError("--model-family goes with --bench", hint="the register speaks of benchmarks' data")
+    catalog = load_catalog(data_root or [])
+    benchmark = None if bench is None else catalog.benchmark(bench)
+    known = None if benchmark is None or model_family is None else _known(catalog, model_family, benchmark.data.home)
     columns = Columns(id_column, truth, unit, tuple(group or ()), score_prefix)
     rows = (split or Split.test).value
     whom = as_text(name or file.stem)
     scoring = Scoring(file, kind.value, whom, columns, threshold, rows, draws, seed, max_missing)
     with console.progress_bars() as progress:
-        outcome = evaluate(scoring, out, render=report_html, benchmark=benchmark, data=data, progress=progress)
+        outcome = evaluate(
+            scoring, out, render=report_html, benchmark=benchmark, data=data, contamination=known, progress=progress
+        )
     if json_output:
         console.print_json({"runs": [described(outcome)]})
     else:
         show(outcome)
+
+
+def _known(catalog: Catalog, family: str, home: str) -> Contamination:
+    """Return what the register says; a family that nobody has heard of is a slip that would cost the badge."""
+    families = {*catalog.contamination.families, *(card.family for card in catalog.model_cards.values())}
+    if family not in families:
+        hint = "see: vlmeval list contamination; leave the option out where the model is of no known family"
+        raise UnknownNameError("model family", family, sorted(families), hint=hint)
+    return catalog.contamination.of(family, home)

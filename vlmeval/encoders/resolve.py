@@ -125,7 +125,7 @@ def _made_up(
 
 
 def _like_its_kin(made_up: ModelCard, spec: Spec, catalog: Cards) -> ModelCard:
-    """Take over what a card says of training data and licence for weights that bear its repository's name.
+    """Take over a card's family (and so what is known of its training data) and licence for weights of its name.
 
     A copy of MedSigLIP in a local folder has seen SCIN as the original has; the badge must not get lost with the alias.
     """
@@ -133,7 +133,7 @@ def _like_its_kin(made_up: ModelCard, spec: Spec, catalog: Cards) -> ModelCard:
     for card in catalog.model_cards.values():
         hub = (card.weights.hub or "").lower()
         if hub and not hub.startswith(PACKAGE_PREFIX) and names & {hub, hub.rpartition("/")[2], card.id}:
-            taken = {"contamination": card.contamination, "licence": card.licence, "homepage": card.homepage}
+            taken = {"licence": card.licence, "homepage": card.homepage}
             note = f"no card of its own; training data and licence as model card {card.id}, whose name it bears"
             return made_up.model_copy(update={**taken, "family": card.family, "prompts": card.prompts, "note": note})
     return made_up
@@ -165,7 +165,7 @@ def _vectors(spec: Spec, catalog: Cards) -> VectorsHandle:
 
 
 def _as_its_maker(made_up: ModelCard, model: object, catalog: Cards) -> ModelCard:
-    """Take over what is known of the model that made given vectors, where the file names it.
+    """Take over the family and licence of the model that made given vectors, where the file names it.
 
     Vectors of MedSigLIP have seen SCIN as the model has. A path in a file is only a name here: nothing is read there.
     """
@@ -179,7 +179,7 @@ def _as_its_maker(made_up: ModelCard, model: object, catalog: Cards) -> ModelCar
     if card is None:
         name = Path(spec.name).name if spec.kind == "folder" else spec.name
         return _like_its_kin(made_up, replace(spec, name=name, folder=None), catalog)
-    taken = {"contamination": card.contamination, "licence": card.licence, "homepage": card.homepage}
+    taken = {"licence": card.licence, "homepage": card.homepage}
     note = f"vectors of model card {card.id}, as their file says; its training data and licence"
     more = {"family": card.family, "prompts": card.prompts, "synthetic": card.synthetic, "note": note}
     return made_up.model_copy(update={**taken, **more})

@@ -16,6 +16,7 @@ from vlmeval.methods import Scored
 from vlmeval.records import (
     Badge,
     Benchmark,
+    Contamination,
     DataUsed,
     Decision,
     Finding,
@@ -108,8 +109,13 @@ def data_used(samples: Samples, evaluated: Samples, unreadable: Mapping[str, str
     )
 
 
-def badges(benchmark: Benchmark, card: ModelCard | None, plan: Plan, unreadable: int) -> tuple[Badge, ...]:
-    """Return the marks that travel with every number: synthetic, leakage, contamination, partial."""
+def badges(
+    benchmark: Benchmark, card: ModelCard | None, plan: Plan, unreadable: int, known: Contamination | None = None
+) -> tuple[Badge, ...]:
+    """Return the marks that travel with every number: synthetic, leakage, contamination, partial.
+
+    ``known`` is what the register says of the data in the model's training data.
+    """
     found: list[Badge] = []
     if benchmark.synthetic or (card is not None and card.synthetic):
         both = benchmark.synthetic and card is not None and card.synthetic
@@ -117,11 +123,8 @@ def badges(benchmark: Benchmark, card: ModelCard | None, plan: Plan, unreadable:
         found.append(Badge(kind="synthetic", text=f"{what} synthetic: these are not clinical results."))
     if benchmark.protocol.leaky is not None:
         found.append(Badge(kind="leakage", text=benchmark.protocol.leaky, source=benchmark.protocol.source))
-    found += [
-        Badge(kind="contamination", text=fact.note, source=fact.source)
-        for fact in (card.contamination if card is not None else ())
-        if fact.data == benchmark.data.home and fact.status == "in-training"
-    ]
+    if known is not None and known.status == "in-training":
+        found.append(Badge(kind="contamination", text=known.note, source=known.source))
     if plan.limit is not None:
         text = f"A quick look at only {plan.limit} {benchmark.unit.name}s, as asked for."
         found.append(Badge(kind="partial", text=text))

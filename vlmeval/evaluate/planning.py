@@ -25,18 +25,22 @@ from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError, U
 from vlmeval.evaluate.probes import PROBES
 from vlmeval.methods import Units, check_methods
 from vlmeval.progress import Progress, silent
-from vlmeval.records import Benchmark, Plan, PromptsUsed, Samples, digest_of
+from vlmeval.records import Benchmark, Contamination, Plan, PromptsUsed, Samples, digest_of
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything a run needs before a model is loaded; ``plan`` names its prompt sets, ``digest`` is its identity."""
+    """Everything a run needs before a model is loaded; ``plan`` names its prompt sets, ``digest`` is its identity.
+
+    ``contamination`` is what the register says of the data in the model's training data.
+    """
 
     plan: Plan
     benchmark: Benchmark
     prompts: tuple[PromptsUsed, ...]
     handle: ModelHandle
     samples: Samples
+    contamination: Contamination
     digest: str
 
     @property
@@ -74,8 +78,9 @@ def read_inputs(
     check_pictures(samples, handle, plan)
     pictures = content_hashes(samples.images, cache.memo_folder, progress)
     dtype = place(options, cache.devices_file).dtype
-    digest = run_digest(plan, prompts, handle, samples, pictures, dtype)
-    return Inputs(plan, benchmark, prompts, handle, samples, digest)
+    known = catalog.contamination.of(handle.card.family, benchmark.data.home)
+    digest = run_digest(plan, prompts, handle, samples, pictures, dtype, known)
+    return Inputs(plan, benchmark, prompts, handle, samples, known, digest)
 
 
 TRAINED = (*PROBES, "few-shot")
@@ -199,11 +204,13 @@ def run_digest(
     samples: Samples,
     pictures: Sequence[bytes | str],
     dtype: str,
+    known: Contamination,
 ) -> str:
-    """Return the identity of a run: everything its numbers depend on, and vlmeval's version.
+    """Return the identity of a run: everything its numbers and badges depend on, and vlmeval's version.
 
     ``pictures`` are the content hashes of the samples' pictures (or why there is none), by row. ``dtype`` is the
     precision that the plan's ``auto`` means on this machine: a GPU's bfloat16 run is not the CPU's float32 run.
+    ``known`` is the register's word: when it changes, a finished run is made anew with the badge that it now deserves.
     """
     return digest_of(
         {
@@ -213,6 +220,7 @@ def run_digest(
             "model": [handle.key, handle.text_key],
             "samples": samples.digest,
             "dtype": dtype,
+            "contamination": known.content_digest,
             "pictures": digest_of([p if isinstance(p, str) else p.hex() for p in pictures]),
             "vlmeval": code_version(),
         }

@@ -159,7 +159,8 @@ def _record(
         few_shot=numbers.few_shot,
         # Several methods may notice the same of the rows they share.
         findings=tuple(dict.fromkeys((*findings, *made.findings, *numbers.findings))),
-        badges=assess.badges(benchmark, inputs.handle.card, plan, len(embedded.unreadable)),
+        contamination=inputs.contamination,
+        badges=assess.badges(benchmark, inputs.handle.card, plan, len(embedded.unreadable), inputs.contamination),
         timings=watch.seconds | {f"embed: {stage}": seconds for stage, seconds in embedded.timings.items()},
         environment=environment(embedded.device, embedded.dtype),
     )

@@ -36,6 +36,7 @@ from vlmeval.methods.scored import Scored, Units, at_image_level, at_unit_level
 from vlmeval.progress import Progress, silent
 from vlmeval.records import (
     Benchmark,
+    Contamination,
     Decision,
     Finding,
     Level,
@@ -47,6 +48,7 @@ from vlmeval.records import (
     digest_of,
 )
 from vlmeval.records.model import ScoreKind
+from vlmeval.records.run import MADE_UP
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def score(
     render: Render,
     benchmark: Benchmark | None = None,
     data: Path | None = None,
+    contamination: Contamination | None = None,
     progress: Progress = silent,
 ) -> Outcome:
     """Score a predictions file and leave a run folder.
@@ -102,6 +105,9 @@ def score(
         Makes the report of a record and its predictions.
     benchmark, data
         The card that gives truth, units, groups and splits, and its data folder; None when the file has them.
+    contamination
+        What the register says of the benchmark's data and the model behind the predictions; None when nobody says
+        which model that is.
     progress
         Told of everything that takes long.
 
@@ -121,7 +127,8 @@ def score(
     planning.check_samples(inputs.samples, plan)
     watch.lap("read data")
 
-    digest = _digest(plan, scoring, inputs)
+    said = contamination or not_said(benchmark)
+    digest = _digest(plan, scoring, inputs, said)
     folder, known = find(runs, scoring.name, plan.benchmark, digest)
     if known is not None:
         return known
@@ -134,8 +141,17 @@ def score(
     found = examined(made, plan, inputs.samples, resamples, progress)
     watch.lap("examination")
 
-    record = _record(plan, digest, inputs, made.methods, rows, watch).model_copy(update={"examined": found})
+    record = _record(plan, digest, inputs, said, made.methods, rows, watch).model_copy(update={"examined": found})
     return finish(folder, record, made.predictions, render)
+
+
+def not_said(benchmark: Benchmark | None) -> Contamination:
+    """Return what is known of predictions when nobody says which model made them: nothing, and why."""
+    if benchmark is None:
+        note, data = "the predictions belong to no benchmark that vlmeval knows", MADE_UP
+    else:
+        note, data = "the predictions do not say which model made them", benchmark.data.home
+    return Contamination(family="unknown", data=data, status="unknown", note=note)
 
 
 def _refuse_contradictions(scoring: Scoring, benchmark: Benchmark | None, data: Path | None) -> None:
@@ -207,7 +223,13 @@ def _plan(scoring: Scoring, benchmark: Benchmark) -> Plan:
 
 
 def _record(
-    plan: Plan, digest: str, inputs: _Inputs, methods: list[MethodUsed], rows: list[MetricRow], watch: Stopwatch
+    plan: Plan,
+    digest: str,
+    inputs: _Inputs,
+    said: Contamination,
+    methods: list[MethodUsed],
+    rows: list[MetricRow],
+    watch: Stopwatch,
 ) -> RunRecord:
     card, samples = inputs.samples.benchmark, inputs.samples
     counted = assess.data_used(samples, samples.in_split(plan.split), {})
@@ -221,14 +243,15 @@ def _record(
         methods=tuple(methods),
         data=counted.model_copy(update={"account": {**counted.account, **inputs.account}}),
         rows=tuple(rows),
+        contamination=said,
         findings=inputs.findings,
-        badges=(*assess.badges(card, None, plan, 0), *assess.missing_badge(inputs.missing)),
+        badges=(*assess.badges(card, None, plan, 0, said), *assess.missing_badge(inputs.missing)),
         timings=watch.seconds,
         environment=environment("none", "float64"),
     )
 
 
-def _digest(plan: Plan, scoring: Scoring, inputs: _Inputs) -> str:
+def _digest(plan: Plan, scoring: Scoring, inputs: _Inputs, said: Contamination) -> str:
     return digest_of(
         {
             "plan": plan.model_dump(mode="json"),
@@ -238,6 +261,7 @@ def _digest(plan: Plan, scoring: Scoring, inputs: _Inputs) -> str:
             "columns": repr(scoring.columns),
             "benchmark": inputs.samples.benchmark.content_digest,
             "samples": inputs.samples.digest,
+            "contamination": said.content_digest,
             "vlmeval": code_version(),
         }
     )

@@ -23,10 +23,10 @@ from vlmeval.records.benchmark import (
     TruthVariant,
     UnitSpec,
 )
-from vlmeval.records.contamination import ContaminationRegister
+from vlmeval.records.contamination import Contamination, ContaminationRegister, RegisterEntry
 from vlmeval.records.examined import Agreement, CurveUsed, Examined, Shift, Variant
 from vlmeval.records.imageref import ImageRef
-from vlmeval.records.model import Contamination, ImagePipeline, ModelCard, ScoreKind, TextRules, Weights
+from vlmeval.records.model import ImagePipeline, ModelCard, ScoreKind, TextRules, Weights
 from vlmeval.records.numbers import GAPS, About, Difference, MetricRow
 from vlmeval.records.probe import (
     C_GRID,
@@ -111,6 +111,7 @@ __all__ = [
     "Protocol",
     "Record",
     "Regime",
+    "RegisterEntry",
     "RunRecord",
     "Samples",
     "ScoreKind",

@@ -40,15 +40,6 @@ class TextRules(Record):
     pad_to_context: bool = Field(True, description="Pad every prompt to the context length (SigLIP needs it).")
 
 
-class Contamination(Record):
-    """What is known of a benchmark's data being in a model's training data."""
-
-    data: str = Field(description="A data home (e.g. 'scin') the statement is about.")
-    status: Literal["in-training", "not-in-training", "unknown"]
-    note: str
-    source: str
-
-
 class Weights(Record):
     """Where the weights are: a hub repository with its pinned revision, or an open_clip architecture and tag."""
 
@@ -87,6 +78,5 @@ class ModelCard(Record):
     homepage: str
     citation: str | None = None
     prompts: str | None = Field(None, description="What the publisher says of prompts, for the report.")
-    contamination: tuple[Contamination, ...] = ()
     synthetic: bool = False
     note: str | None = None
