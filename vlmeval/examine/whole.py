@@ -6,11 +6,16 @@ from collections.abc import Callable
 from typing import Final
 
 from vlmeval.examine.subject import Part, Subject
+from vlmeval.examine.tone_agreement import tone_agreement
+from vlmeval.examine.tone_shift import tone_shifts
 from vlmeval.records import Examined
 
 STAGE: Final = "examination"
 Examiner = Callable[[Subject, Part], None]
-EXAMINERS: Final[dict[str, Examiner]] = {}
+EXAMINERS: Final[dict[str, Examiner]] = {
+    "tone-agreement": tone_agreement,
+    "tone-shifts": tone_shifts,
+}
 """Name -> examiner, in the order of the report."""
 
 

@@ -58,19 +58,26 @@ class CurveUsed(Record):
 class Agreement(Record):
     """How far two figures of the same units agree: two raters of one source, or two sources of skin tone.
 
-    ``kappa``: Cohen's, quadratic weights, on the figures of one scale; None across scales, where only ``rank``
-    (Spearman) and the table of levels mean something.
-    ``confusion[i][j]`` counts units in level i of ``a`` and level j of ``b``.
+    ``kappa``: Cohen's, quadratic weights, on the figures of one scale (``on`` the card's levels where the data give no
+    figures); None across scales, where only ``rank`` (Spearman, counted from light to dark) and the table of levels
+    mean something. ``reason`` says why there is no kappa. ``n_units`` have both figures, each counts once: the pairs of
+    raters of one unit (``n_pairs`` in all, each in both orders) share its weight.
+    ``confusion[i][j]`` counts units in level i of ``a`` and level j of ``b``, levels that mean "missing" included; for
+    raters, pairs.
     """
 
     kind: Literal["raters", "sources"]
     a: str
     b: str
     n_units: int
+    n_pairs: int | None = None
+    on: Literal["figures", "levels"] = "figures"
     kappa: float | None = None
     low: float | None = None
     high: float | None = None
     rank: float | None = None
+    rank_low: float | None = None
+    rank_high: float | None = None
     exact: float | None = Field(None, description="Share of units with the same figure.")
     within_one: float | None = None
     levels_a: tuple[str, ...] = ()
@@ -82,7 +89,8 @@ class Agreement(Record):
 class Shift(Record):
     """How a number moves when another source says who is in a group: ``a`` minus ``b``, on the same draws.
 
-    ``group_level`` is a level that both sources have (same scale), or one of the gaps.
+    ``group_level`` is a level that both sources have (same scale), or one of the gaps. ``macro-common`` averages over
+    the classes with support in everything that is subtracted, ``n_classes`` of them.
     """
 
     method: str
@@ -97,6 +105,7 @@ class Shift(Record):
     high: float | None = None
     n_a: int
     n_b: int
+    n_classes: int | None = None
     reason: str | None = None
 
 
