@@ -34,7 +34,7 @@ def weighted(p: Predictions, task: str, draws: int = 4):
     table = Table.of(p, card, replace(resamples, counts=counts))
     order = np.argsort(p.ids)  # resampled units are sorted
     metrics = all_metrics(task)
-    columns = {m.id: m.columns(table) for m in metrics if m.columns}
+    columns = {m.columns: m.columns(table) for m in metrics if m.columns}
     cell = whole(table)
     every = Ranked(np.ones(table.truth.shape[1], dtype=bool), precision=True, drawn=(Drawn.all_of(counts),))
     sums = cell_sums((table,), cell.rows, every, (columns,))

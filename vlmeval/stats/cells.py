@@ -62,16 +62,17 @@ class Cell:
 
 def whole(table: Table) -> Cell:
     """All rows together."""
-    return _cell(table, np.ones(len(table.unit), dtype=bool), None, None, False)
+    return cell_of(table, np.ones(len(table.unit), dtype=bool), None, None, False)
 
 
 def levels(table: Table, group: GroupSpec) -> list[Cell]:
     """One cell for each level of an attribute, in the card's order, missing levels and empty ones included."""
     codes = table.groups[group.id]
-    return [_cell(table, codes == i, group.id, level.id, level.missing) for i, level in enumerate(group.levels)]
+    return [cell_of(table, codes == i, group.id, level.id, level.missing) for i, level in enumerate(group.levels)]
 
 
-def _cell(table: Table, rows: Bools, group: str | None, level: str | None, missing: bool) -> Cell:
+def cell_of(table: Table, rows: Bools, group: str | None, level: str | None, missing: bool) -> Cell:
+    """Count the rows of one cell."""
     truth, unit = table.truth[rows], table.unit[rows]
     count = len(table.resamples.units)
     return Cell(

@@ -95,7 +95,7 @@ def class_ece(s: Sums) -> Floats:
 
     The sum over bins of (share of rows in the bin) x |mean probability - share of positives|.
     """
-    gap = s.columns["ece"].reshape(len(s.weight), -1, BINS)
+    gap = s.columns[_calibration_columns].reshape(len(s.weight), -1, BINS)
     return ratio(np.abs(gap).sum(axis=2), s.weight[:, None])
 
 

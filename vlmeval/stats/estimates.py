@@ -12,7 +12,8 @@ classes together keep their published meaning: a row of such a class counts as w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,7 +25,7 @@ from vlmeval.stats.overall import nanmean
 from vlmeval.stats.registry import Metric
 from vlmeval.stats.seeds import Seeds, Values
 from vlmeval.stats.sums import Sums
-from vlmeval.stats.table import Bools, Floats
+from vlmeval.stats.table import Bools, Floats, View
 
 NO_CLASS = f"no class has {SUPPRESS_BELOW} positive and {SUPPRESS_BELOW} negative {{}}s here"
 NO_SCORE = "no score: the method was fitted without this class"
@@ -37,7 +38,11 @@ class Estimate:
 
     ``draws`` are kept even if ``reason`` says that the value is not to be shown. ``by_seed`` is [S], the value of each
     seed, whose mean is ``draws[0]``; None where it is not (extremes over groups). ``classes`` [K] marks the classes
-    that an average is over, None where it is over none in particular.
+    that an average is over, None where it is over none in particular. ``support``: the units that the small-cell rule
+    counts (of an average: of its scarcest class).
+
+    Gaps between levels have ``compared``, the levels that take part; ``limits``, which computes their interval where
+    it is not one of ``draws`` (see `extremes.py`); and ``p`` and ``p_adjusted`` of the permutation test.
     """
 
     metric: str
@@ -54,15 +59,25 @@ class Estimate:
     n_classes: int | None = None
     classes: Bools | None = None
     by_seed: Floats | None = None
+    support: int | None = None
+    compared: tuple[str | None, ...] = ()
+    limits: Callable[[], tuple[float, float]] | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
 
 
 @dataclass(frozen=True)
 class Counted:
-    """One cell of one method: its counts, and its sums in every draw of every seed."""
+    """One cell of one method: its counts, its sums in every draw of every seed, and the same as views read it."""
 
     cell: Cell
     seeds: Seeds
     sums: Sums
+    views: Mapping[View, Counted] = field(default_factory=dict)
+
+    def of(self, metric: Metric) -> Counted:
+        """Return the cell as the metric reads it (itself, but for metrics of a view that can be had here)."""
+        return self if metric.view is None else self.views.get(metric.view, self)
 
     def values(self, metric: Metric) -> Values:
         """Return the metric's mean over seeds in every draw, and by seed; NaN where it has none."""
@@ -82,6 +97,7 @@ class Counted:
 
 def estimates_of(metric: Metric, counted: Counted, *, classes: bool = True) -> list[Estimate]:
     """All estimates of one metric in one cell, those without a value included; ``classes``: of single classes too."""
+    counted = counted.of(metric)
     values = counted.values(metric)
     if metric.scope == "overall":
         return [_overall(metric, counted, values)]
@@ -121,6 +137,7 @@ def average(
             classes=entering,
             greyed=bool(2 * grey.sum() >= max(1, len(grey))) or cell.n_units < GREY_BELOW,
             by_seed=by_seed,
+            support=int(cell.scarcest[entering].min(initial=cell.n_units)),
         ),
         missing or cell.why_suppressed(None) or (None if eligible.any() else NO_CLASS.format(cell.unit)),
     )
@@ -152,13 +169,16 @@ def _of_class(metric: Metric, counted: Counted, values: Values, k: int) -> Estim
         class_id=counted.seeds.table.benchmark.class_ids[k],
         greyed=bool((cell.scarcest[k] if by_positives else cell.n_units) < GREY_BELOW),
         by_seed=values.seeds[:, k],
+        support=int(cell.scarcest[k] if by_positives else cell.n_units),
     )
     missing = counted.seeds.missing(metric) or (None if counted.scored(metric)[k] else NO_SCORE)
     return _shown(cell, estimate, missing or cell.why_suppressed(k if by_positives else None))
 
 
 def _overall(metric: Metric, counted: Counted, values: Values) -> Estimate:
-    cell = counted.cell
+    cell, missing = counted.cell, counted.seeds.missing(metric)
+    # A view asks one binary question, of which the rule counts both answers.
+    by_positives = metric.view is not None and missing is None
     present = cell.positives > 0 if metric.per_present_class else None
     estimate = Estimate(
         metric.id,
@@ -166,12 +186,14 @@ def _overall(metric: Metric, counted: Counted, values: Values) -> Estimate:
         values.draws,
         cell.n,
         cell.n_units,
+        n_positive=int(cell.positives[0]) if by_positives else None,
         n_classes=None if present is None else int(present.sum()),
         classes=present,
-        greyed=cell.n_units < GREY_BELOW,
+        greyed=bool((cell.scarcest[0] if by_positives else cell.n_units) < GREY_BELOW),
         by_seed=values.seeds,
+        support=int(cell.scarcest[0] if by_positives else cell.n_units),
     )
-    return _shown(cell, estimate, counted.seeds.missing(metric) or cell.why_suppressed(None))
+    return _shown(cell, estimate, missing or cell.why_suppressed(0 if by_positives else None))
 
 
 def _shown(cell: Cell, e: Estimate, reason: str | None) -> Estimate:

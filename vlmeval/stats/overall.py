@@ -54,7 +54,7 @@ def top_3_accuracy(s: Sums) -> Floats:
     """
     if s.positives.shape[1] <= 3:
         return np.full(len(s.weight), np.nan)
-    return ratio(s.columns["top-3-accuracy"][:, 0], s.weight)
+    return ratio(s.columns[_in_top_3][:, 0], s.weight)
 
 
 def _in_top_3(table: Table) -> Floats:
@@ -85,7 +85,7 @@ def top_label_ece(s: Sums) -> Floats:
 
     The sum over bins of (share of rows in the bin) x |mean highest probability - accuracy|.
     """
-    return ratio(np.abs(s.columns["ece"]).sum(axis=1), s.weight)
+    return ratio(np.abs(s.columns[_top_label_columns]).sum(axis=1), s.weight)
 
 
 def _top_label_columns(table: Table) -> Floats:
@@ -112,7 +112,7 @@ def hamming_majority(s: Sums) -> Floats:
 
 def subset_accuracy(s: Sums) -> Floats:
     """Subset accuracy: share of rows in which every class is decided rightly."""
-    return ratio(s.columns["subset-accuracy"][:, 0], s.weight)
+    return ratio(s.columns[_all_right][:, 0], s.weight)
 
 
 def _all_right(table: Table) -> Floats:
@@ -125,7 +125,7 @@ def ranking_loss(s: Sums) -> Floats:
 
     Rows in which all classes or none are present count 0.
     """
-    return ratio(s.columns["ranking-loss"][:, 0], s.weight)
+    return ratio(s.columns[_badly_ranked][:, 0], s.weight)
 
 
 def _badly_ranked(table: Table) -> Floats:

@@ -95,9 +95,9 @@ def _together(
     positives = (of_class @ gained).astype(np.float64)
     wins = positives * (whole - positives) - of_class @ (gained * lost_to)
     if not precision:
-        return [RankSums(won, np.full(len(won), np.nan)) for won in wins]
+        return [RankSums(won, np.full(len(won), np.nan), np.zeros((0, len(won)))) for won in wins]
     masses = of_class.astype(np.float64) @ _precisions(gained, p.score, above, parts)
-    return [RankSums(won, mass) for won, mass in zip(wins, masses, strict=True)]
+    return [RankSums(won, mass, np.zeros((0, len(won)))) for won, mass in zip(wins, masses, strict=True)]
 
 
 def _compare(

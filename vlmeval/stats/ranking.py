@@ -1,7 +1,7 @@
-"""The bootstrap of AUROC and average precision without a loop over draws.
+"""The bootstrap of AUROC, average precision and points of the ROC curve without a loop over draws.
 
 In: how often each row's unit was drawn, rows sorted by descending score, and which rows are positive. Out, for every
-draw at once, the two sums that both metrics are a ratio of. Rows of equal score are handled as one threshold.
+draw at once, the sums that these metrics are ratios of. Rows of equal score are handled as one threshold.
 
 How: with rows in descending order, a positive row loses to the negatives above it (half to those tied with it), and
 its precision is the share of positives at or above it. Both need cumulative weights at the positives only. Rows are
@@ -13,10 +13,13 @@ long as they stay below 2**24; where they might not, the block is computed in fl
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from vlmeval.stats.roc import Readings, Steps
 
 Weights = npt.NDArray[np.uint8] | npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float64]
@@ -29,10 +32,14 @@ _BLOCK_BYTES = 32 * 2**20
 
 
 class RankSums(NamedTuple):
-    """Per draw: weighted pairs (positive, negative) in the right order, and the sum of precisions at the positives."""
+    """Per draw: weighted pairs (positive, negative) in the right order, and the sum of precisions at the positives.
+
+    ``points`` is [len(roc.POINTS), D], or [0, D] where it was not asked for.
+    """
 
     wins: Floats
     precision_mass: Floats
+    points: Floats
 
 
 class _Sorted(NamedTuple):
@@ -43,7 +50,9 @@ class _Sorted(NamedTuple):
     tie: Index
 
 
-def rank_sums(weights: Weights, unit: Index, scores: Floats, positive: Bools, *, precision: bool = True) -> RankSums:
+def rank_sums(
+    weights: Weights, unit: Index, scores: Floats, positive: Bools, *, precision: bool = True, points: bool = False
+) -> RankSums:
     """Weighted rank sums of one class in one cell, for every draw.
 
     Parameters
@@ -58,11 +67,13 @@ def rank_sums(weights: Weights, unit: Index, scores: Floats, positive: Bools, *,
         [n] whether the row has the class.
     precision
         Whether to compute the precision mass; NaN if not.
+    points
+        Whether to read the ROC curve too.
 
     Returns
     -------
     RankSums
-        Two float64 [D]. AUROC is ``wins / (P * N)`` and average precision ``precision_mass / P`` with P and N the
+        Float64 [D]. AUROC is ``wins / (P * N)`` and average precision ``precision_mass / P`` with P and N the
         weights of positives and negatives. Exact (up to the division) for integer weights.
     """
     tie = np.zeros(len(scores), dtype=np.intp)
@@ -73,8 +84,9 @@ def rank_sums(weights: Weights, unit: Index, scores: Floats, positive: Bools, *,
     longest = max((b - a for a, b in bounds), default=1)
     width = max(32, min(weights.shape[1], _BLOCK_BYTES // (8 * longest)))
     starts = range(0, weights.shape[1], width)
-    parts = [_chunk(weights[:, d : d + width], rows, bounds, heaviest, precision=precision) for d in starts]
-    return RankSums(np.concatenate([p.wins for p in parts]), np.concatenate([p.precision_mass for p in parts]))
+    part = partial(_chunk, rows=rows, bounds=bounds, heaviest=heaviest, precision=precision, points=points)
+    parts = [part(weights[:, d : d + width]) for d in starts]
+    return RankSums(*(np.concatenate(found, axis=-1) for found in zip(*parts, strict=True)))
 
 
 def _blocks(rows: _Sorted) -> Iterator[tuple[int, int]]:
@@ -88,11 +100,12 @@ def _blocks(rows: _Sorted) -> Iterator[tuple[int, int]]:
 
 
 def _chunk(
-    weights: Weights, rows: _Sorted, bounds: list[tuple[int, int]], heaviest: float, *, precision: bool
+    weights: Weights, rows: _Sorted, bounds: list[tuple[int, int]], heaviest: float, *, precision: bool, points: bool
 ) -> RankSums:
     draws = weights.shape[1]
     lost, mass = np.zeros(draws), np.full(draws, 0.0 if precision else np.nan)
     above_pos, above_neg = np.zeros(draws), np.zeros(draws)
+    readings = Readings(*_totals(weights, rows)) if points else None
     small = len(rows.tie) * heaviest < EXACT
     for a, b in bounds:
         positive, tie = rows.positive[a:b], rows.tie[a:b]
@@ -102,16 +115,28 @@ def _chunk(
             above_neg += w.sum(axis=0)
             continue
         block = _within(w, positive, tie)
+        if precision or readings is not None:
+            true, false = block.positives_up_to + above_pos, block.negatives_up_to + above_neg
+            if readings is not None:
+                readings.add(Steps(block.gained, true, false, block.negatives_mid + above_neg), above_pos, lost)
+            if precision:
+                false += true
+                np.divide(true, np.maximum(false, np.finfo(float).tiny, out=false), out=true)
+                mass += np.einsum("id,id->d", block.gained, true)
         lost += np.einsum("id,id->d", block.gained, block.negatives_mid)
         lost += block.gained.sum(axis=0) * above_neg
-        if precision:
-            true = block.positives_up_to + above_pos
-            flagged = true + (block.negatives_up_to + above_neg)
-            np.divide(true, np.maximum(flagged, np.finfo(float).tiny), out=true)
-            mass += np.einsum("id,id->d", block.gained, true)
         above_pos += block.positives_up_to[-1]
         above_neg += block.negatives_total
-    return RankSums(above_pos * above_neg - lost, mass)
+    found = np.zeros((0, draws)) if readings is None else readings.finish(above_pos, lost)
+    return RankSums(above_pos * above_neg - lost, mass, found)
+
+
+def _totals(weights: Weights, rows: _Sorted) -> tuple[Floats, Floats]:
+    """Weights of all positives and all negatives in each draw."""
+    times = np.array([np.bincount(rows.unit[mark], minlength=len(weights)) for mark in (rows.positive, ~rows.positive)])
+    used = np.flatnonzero(times.any(axis=0))
+    positives, negatives = times[:, used].astype(np.float64) @ weights[used]
+    return positives, negatives
 
 
 class _Block(NamedTuple):

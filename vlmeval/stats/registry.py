@@ -1,8 +1,10 @@
 """The open set of metrics: what a metric is, and where all of them are found by id.
 
 A metric is one function from `Sums` to its values, registered with `metric(...)`; its docstring is the formula people
-read. See `classwise.py` and `overall.py` for all of them. To add one: write the function, decorate it, and if it needs
-a sum that `Sums` has not, give it ``columns`` (row values to be summed for it).
+read. See `classwise.py`, `overall.py`, `probabilities.py`, `operating.py` and `malignancy.py` for all of them. To add
+one: write the function, register it with a worked example (a test computes every one of them, and holds every metric
+to the invariances and to an oracle), and if it needs a sum that `Sums` has not, give it ``columns`` (row values to be
+summed for it).
 """
 
 from __future__ import annotations
@@ -14,15 +16,16 @@ from typing import Literal
 
 from vlmeval.errors import UnknownNameError
 from vlmeval.records import Task
-from vlmeval.stats.sums import Sums
-from vlmeval.stats.table import Floats, Table
+from vlmeval.stats.examples import Example
+from vlmeval.stats.sums import Columns, Sums
+from vlmeval.stats.table import Floats, Table, View
 
 Formula = Callable[[Sums], Floats]
-Columns = Callable[[Table], Floats]
 Scope = Literal["class", "overall"]
-Need = Literal["truth", "scores", "decision", "probability"]
-Ranks = Literal["wins", "precision-mass"]
-Interval = Literal["percentile", "basic", "score"]
+Need = Literal["truth", "scores", "decision", "probability", "distribution"]
+Ranks = Literal["wins", "precision-mass", "points"]
+ByGroup = Literal["full", "averages", "none"]
+Interval = Literal["percentile", "score", "symmetric"]
 BOTH: tuple[Task, ...] = ("single-label", "multi-label")
 
 
@@ -43,7 +46,10 @@ class Metric:
     scope
         ``class``: one value a class, and averages of them; ``overall``: one value for all classes together.
     needs
-        ``truth`` only, ``scores`` (ranks), a ``decision``, or ``probability`` (scores that are probabilities).
+        ``truth`` only, ``scores`` (ranks), a ``decision``, ``probability`` (scores that are probabilities), or
+        ``distribution`` (probabilities over the classes that sum to 1).
+    example
+        A worked example.
     averages
         Averages over classes to report.
     counted
@@ -52,12 +58,21 @@ class Metric:
         The value is a mean over the classes present, whose number is reported.
     gaps, standardised
         Whether gaps between groups are reported, and also of the average over classes with support in every group.
+    by_class
+        Whether single classes are reported, or only their averages.
+    by_group
+        What is reported by group unless the metric is asked for by name: everything, averages only, or nothing.
     source
         Where the definition comes from.
     interval
         How its 95 % interval is made of its draws, see `intervals.py`; chosen by simulated coverage.
     formula, columns, ranks
-        The computation, and what it needs summed beside the counts: columns of its own, or one of the rank sums.
+        The computation, and what it needs summed beside the counts: columns of its own (metrics that name the same
+        function share them), or one of the rank sums.
+    view
+        Another reading of the predictions that the metric is of: one binary question, see `malignancy.py`.
+    unavailable
+        Why a table cannot have the metric, where ``needs`` does not say it all.
     """
 
     id: str
@@ -69,6 +84,7 @@ class Metric:
     needs: Need
     source: str
     formula: Formula
+    example: Example | None = None
     columns: Columns | None = None
     ranks: Ranks | None = None
     averages: tuple[Literal["macro", "weighted"], ...] = ()
@@ -76,7 +92,11 @@ class Metric:
     per_present_class: bool = False
     gaps: bool = False
     standardised: bool = False
-    interval: Interval = "percentile"
+    interval: Interval = "score"
+    by_class: bool = True
+    by_group: ByGroup = "full"
+    view: View | None = None
+    unavailable: Callable[[Table], str | None] | None = None
 
     @property
     def definition(self) -> str:
@@ -85,6 +105,8 @@ class Metric:
 
     def missing(self, table: Table) -> str | None:
         """Why these predictions cannot have this metric, or None."""
+        if self.unavailable is not None and (reason := self.unavailable(table)) is not None:
+            return reason
         if self.needs == "decision":
             single = self.scope == "overall" and self.tasks == ("single-label",)
             if single and table.predictions.decision.rule != "argmax":
@@ -92,6 +114,8 @@ class Metric:
             return table.no_decision
         if self.needs == "probability":
             return table.no_probability
+        if self.needs == "distribution":
+            return table.no_probability or table.no_distribution
         return None
 
 

@@ -9,20 +9,23 @@ suppression, `seeds.py` for methods of several seeds, `estimates.py` for average
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 from vlmeval.records import Benchmark, GroupSpec, MetricRow, Predictions
 from vlmeval.stats.cells import Cell, levels, whole
 from vlmeval.stats.estimates import Counted, Estimate, estimates_of
-from vlmeval.stats.gaps import gaps, standardised
+from vlmeval.stats.fairness import decision_gaps
+from vlmeval.stats.gaps import BY_CLASS, gaps, standardised
+from vlmeval.stats.group_test import tested
 from vlmeval.stats.registry import Metric, all_metrics, metric_info
 from vlmeval.stats.resamples import Resamples
 from vlmeval.stats.results import Estimates
 from vlmeval.stats.seeds import Seeds
-from vlmeval.stats.sums import Ranked, cell_sums
-from vlmeval.stats.table import Floats
+from vlmeval.stats.sums import Columns, Ranked, cell_sums
+from vlmeval.stats.table import Floats, View
+from vlmeval.stats.views import Viewed
 
 Groups = Literal["none", "averages", "full"]
 
@@ -65,6 +68,7 @@ def estimate(
     metrics: Collection[str] | None = None,
     groups: Groups = "full",
     classes: bool = True,
+    permutations: int = 0,
 ) -> Estimates:
     """Estimate the metrics of one method at one level, over its seeds.
 
@@ -82,6 +86,8 @@ def estimate(
         classes by group too.
     classes
         Whether to estimate single classes at all.
+    permutations
+        Of the tests of no difference between the levels of a group (see `group_test.py`); 0 for no tests.
 
     Raises
     ------
@@ -92,8 +98,12 @@ def estimate(
     """
     seeds = Seeds.of(predictions, benchmark, resamples)
     wanted = None if metrics is None else {metric_info(m, benchmark.task).id for m in metrics}
-    asked = Asked(seeds, tuple(m for m in all_metrics(benchmark.task) if wanted is None or m.id in wanted))
-    return Estimates(tuple(asked.everything(groups=groups, classes=classes)), seeds)
+    chosen = tuple(m for m in all_metrics(benchmark.task) if wanted is None or m.id in wanted)
+    asked = Asked(seeds, chosen, by_name=metrics is not None)
+    found = asked.everything(groups=groups, classes=classes)
+    if permutations:
+        found = tested(found, asked, permutations)
+    return Estimates(tuple(found), seeds)
 
 
 @dataclass(frozen=True)
@@ -102,45 +112,88 @@ class Asked:
 
     seeds: Seeds
     metrics: tuple[Metric, ...]
+    by_name: bool = False
 
     @cached_property
-    def columns(self) -> list[dict[str, Floats]]:
-        """By seed: metric id -> row columns to sum."""
-        needed = [m for m in self.metrics if m.columns and self.seeds.missing(m) is None]
-        return [{m.id: m.columns(table) for m in needed if m.columns} for table in self.seeds.tables]
+    def columns(self) -> list[dict[Columns, Floats]]:
+        """By seed: what makes them -> row columns to sum."""
+        needed = {m.columns: None for m in self.metrics if m.columns and self.seeds.missing(m) is None}
+        return [{make: make(table) for make in needed} for table in self.seeds.tables]
+
+    @cached_property
+    def views(self) -> dict[View, Viewed]:
+        """The views that metrics are of, where they can be had."""
+        needed = {m.view: None for m in self.metrics if m.view and self.seeds.missing(m) is None}
+        return {view: Viewed.of(self.seeds, view) for view in needed}
+
+    def of_groups(self) -> Asked:
+        """Keep what is reported by group: all that was asked for by name, else what metrics say themselves."""
+        table = self.seeds.table
+        kept = [m for m in self.metrics if m.by_group != "none" and not (m.unavailable and m.unavailable(table))]
+        return self if self.by_name else replace(self, metrics=tuple(kept))
 
     def everything(self, *, groups: Groups, classes: bool) -> list[Estimate]:
         """Return every estimate: of all samples together, then group by group."""
         table = self.seeds.table
         found = self.cell(self.count(whole(table)), classes=classes)
+        grouped = self.of_groups()
         for group in table.benchmark.available_groups if groups != "none" else ():
             if group.id in table.groups:
-                found += self.group(group, classes=classes and groups == "full")
+                found += grouped.group(group, classes=classes and groups == "full")
         return found
 
     def count(self, cell: Cell) -> Counted:
         """Sum up a cell in every draw of every seed."""
-        needed = {m.ranks for m in self.metrics} - {None}
-        ranked = cell.supported & ~self.seeds.unscored & bool(needed)
-        asked = Ranked(ranked, precision="precision-mass" in needed, drawn=self.seeds.drawn)
-        return Counted(cell, self.seeds, cell_sums(self.seeds.tables, cell.rows, asked, self.columns))
+        views = {
+            view: self._count(viewed.seeds, viewed.cell(cell), [m for m in self.metrics if m.view is view])
+            for view, viewed in self.views.items()
+        }
+        return replace(self._count(self.seeds, cell, [m for m in self.metrics if m.view is None]), views=views)
+
+    def _count(self, seeds: Seeds, cell: Cell, metrics: Sequence[Metric]) -> Counted:
+        needed = {m.ranks for m in metrics} - {None}
+        ranked = cell.supported & ~seeds.unscored & bool(needed)
+        asked = Ranked(ranked, "precision-mass" in needed, seeds.drawn, "points" in needed)
+        columns = self.columns if seeds is self.seeds else [{}] * len(seeds.tables)
+        return Counted(cell, seeds, cell_sums(seeds.tables, cell.rows, asked, columns))
 
     def cell(self, counted: Counted, *, classes: bool) -> list[Estimate]:
-        return [e for metric in self.metrics for e in estimates_of(metric, counted, classes=classes)]
+        """Estimate every metric in a cell, and of single classes where that is asked for and reported."""
+        whole_ = counted.cell.group is None or self.by_name
+        return [
+            e
+            for m in self.metrics
+            for e in estimates_of(m, counted, classes=classes and m.by_class and (whole_ or m.by_group == "full"))
+        ]
 
     def group(self, group: GroupSpec, *, classes: bool) -> list[Estimate]:
+        """Estimate every metric in each level of a group attribute, then the gaps between the levels."""
         counted = [self.count(cell) for cell in levels(self.seeds.table, group)]
         by_level = [self.cell(one, classes=classes) for one in counted]
         out = [e for estimates in by_level for e in estimates]
-        compared = [
-            e for one, estimates in zip(counted, by_level, strict=True) if not one.cell.missing for e in estimates
-        ]
+        compared = [i for i, one in enumerate(counted) if not one.cell.missing]
+        if not compared:
+            return out
+        counted, by_level = [counted[i] for i in compared], [by_level[i] for i in compared]
         for metric in self.metrics:
-            if not metric.gaps or not compared:
-                continue
-            own = [e for e in compared if e.metric == metric.id and e.averaging in ("macro", "overall")]
-            out += gaps(metric, group, own)
-            if metric.standardised:
-                common = standardised(metric, counted)
-                out += common + gaps(metric, group, common)
-        return out
+            if metric.gaps:
+                out += _gaps(metric, group, counted, by_level)
+        return out + (decision_gaps(counted, by_level) if classes else [])
+
+
+def _gaps(
+    metric: Metric, group: GroupSpec, counted: Sequence[Counted], by_level: Sequence[Sequence[Estimate]]
+) -> list[Estimate]:
+    """Gaps of a metric between levels: of its average, of that over common classes, and of single classes."""
+    own = [e for estimates in by_level for e in estimates if e.metric == metric.id]
+    out = gaps(metric, group, [e for e in own if e.averaging in ("macro", "overall")])
+    if metric.standardised:
+        common = standardised(metric, counted)
+        out += common + gaps(metric, group, common)
+    if metric.id in BY_CLASS:
+        by_class: dict[str | None, list[Estimate]] = {}
+        for e in own:
+            if e.averaging == "class":
+                by_class.setdefault(e.class_id, []).append(e)
+        out += [gap for levels_ in by_class.values() for gap in gaps(metric, group, levels_)]
+    return out

@@ -7,7 +7,7 @@ come from `ranking.py` and `pairs.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,11 @@ import numpy.typing as npt
 
 from vlmeval.stats.pairs import few_positives, pair_sums
 from vlmeval.stats.ranking import RankSums, Weights, rank_sums
+from vlmeval.stats.roc import POINTS
 from vlmeval.stats.table import Bools, Floats, Index, Table
+
+Columns = Callable[[Table], Floats]
+"""What a metric wants summed: row values [n, m] of a table."""
 
 _UNITS_AT_ONCE = 1024
 
@@ -36,8 +40,10 @@ class Sums:
     wins, precision_mass
         [D, K] rank sums, see `ranking.rank_sums`; NaN for classes that were not asked for, and in draws that did not
         draw the seed.
+    points
+        [len(roc.POINTS), D, K] readings of the ROC curve, NaN like the rank sums and where nobody asked.
     columns
-        Metric id -> [D, m], sums of the row columns that the metric asked for.
+        What made them -> [D, m], sums of the row columns that metrics asked for.
     """
 
     weight: Floats
@@ -46,12 +52,17 @@ class Sums:
     hits: Floats
     wins: Floats
     precision_mass: Floats
-    columns: Mapping[str, Floats]
+    points: Floats
+    columns: Mapping[Columns, Floats]
 
     @property
     def negatives(self) -> Floats:
         """[D, K] weight of rows that do not have the class."""
         return self.weight[:, None] - self.positives
+
+    def point(self, name: str) -> Floats:
+        """[D, K] one reading of the ROC curve, one of `roc.POINTS`."""
+        return self.points[POINTS.index(name)]
 
 
 @dataclass(frozen=True)
@@ -72,18 +83,19 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Ranked:
-    """Which rank sums are asked for: classes, bool [K]; with precision masses or not; and, by seed, the draws."""
+    """Which rank sums are asked for: classes, bool [K]; with precision masses, with points; and, by seed, the draws."""
 
     classes: Bools
     precision: bool
     drawn: Sequence[Drawn]
+    points: bool = False
 
 
 def cell_sums(
     tables: Sequence[Table],
     rows: Bools,
     ranked: Ranked,
-    columns: Sequence[Mapping[str, Floats]],
+    columns: Sequence[Mapping[Columns, Floats]],
 ) -> Sums:
     """Sum up one cell.
 
@@ -96,7 +108,7 @@ def cell_sums(
     ranked
         The rank sums to compute: of classes that will not be suppressed, if any metric needs them.
     columns
-        By seed: metric id -> [n, m] values to sum over the rows.
+        By seed: what made them -> [n, m] values to sum over the rows.
     """
     table, count = tables[0], len(tables)
     truth, counts = table.truth[rows], table.resamples.counts
@@ -113,10 +125,11 @@ def cell_sums(
     widths = [k, k, *(c.shape[1] for c in columns[0].values())]
     flagged, hits, *extra = np.split(by_seed, np.cumsum(widths)[:-1], axis=1)
     wins, mass = (np.full((count * draws, k), np.nan) for _ in range(2))
+    points = np.full((len(POINTS) if ranked.points else 0, count * draws, k), np.nan)
     for s, one in enumerate(tables):
         at = s * draws + ranked.drawn[s].index
-        for j, found in _ranks(one, rows, ranked, ranked.drawn[s], by_pairs=count > 1):
-            wins[at, j], mass[at, j] = found
+        for j, found in _ranks(one, rows, ranked, ranked.drawn[s], by_pairs=count > 1 and not ranked.points):
+            wins[at, j], mass[at, j], points[:, at, j] = found
     return Sums(
         weight=np.tile(sums[:, 0], count),
         positives=np.tile(sums[:, 1 : 1 + k], (count, 1)),
@@ -124,6 +137,7 @@ def cell_sums(
         hits=hits,
         wins=wins,
         precision_mass=mass,
+        points=points,
         columns=dict(zip(columns[0], extra, strict=True)),
     )
 
@@ -132,7 +146,7 @@ def _ranks(
     table: Table, rows: Bools, ranked: Ranked, drawn: Drawn, *, by_pairs: bool
 ) -> Iterator[tuple[int, RankSums]]:
     """Rank sums of each class of one seed, by the way that is faster for it."""
-    classes, precision = np.flatnonzero(ranked.classes), ranked.precision
+    classes, precision, points = np.flatnonzero(ranked.classes), ranked.precision, ranked.points
     truth, unit = table.truth[rows], table.unit[rows]
     rare = few_positives(truth, classes) if by_pairs else np.zeros(len(classes), dtype=bool)
     if rare.any():
@@ -144,7 +158,7 @@ def _ranks(
         order = table.descending(j)
         order = order[rows[order]]
         where = table.unit[order], table.scores[order, j], table.truth[order, j]
-        yield j, rank_sums(drawn.counts, *where, precision=precision)
+        yield j, rank_sums(drawn.counts, *where, precision=precision, points=points)
 
 
 def weighted_sums(counts: Weights, unit: Index, values: npt.NDArray[np.floating]) -> Floats:

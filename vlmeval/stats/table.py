@@ -6,8 +6,10 @@ rows are put in the order of (unit, id) first.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,8 @@ Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 
 PROBABILITY_KINDS = frozenset({"softmax", "sigmoid", "probability"})
+ROUNDING = 0.01
+"""How far from 1 the probabilities of a row may sum and still be a distribution."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,16 @@ class Table:
         )
 
     @cached_property
+    def no_distribution(self) -> str | None:
+        """Why a row's probabilities are no distribution over the classes, or None."""
+        if self.unscored.any():
+            return "the method gives some class no probability at all"
+        total = self.scores.sum(axis=1)
+        # Probabilities in files are rounded, of many classes to three digits.
+        wrong = int((np.abs(total - 1) > ROUNDING).sum())
+        return f"the probabilities of a row do not sum to 1 (in {wrong} of {len(total)} rows)" if wrong else None
+
+    @cached_property
     def tied(self) -> Bools:
         """[K] whether some rows have the same score of the class."""
         ordered = np.sort(self.scores, axis=0)
@@ -97,6 +111,18 @@ class Table:
         if k not in self._orders:
             self._orders[k] = np.argsort(-self.scores[:, k], kind="stable")
         return self._orders[k]
+
+
+class Binary(NamedTuple):
+    """One yes-or-no question: the table's rows that it is put to [m], their truth [m] and scores [m]."""
+
+    rows: Index
+    truth: Bools
+    scores: Floats
+
+
+View = Callable[[Table], Binary]
+"""Another reading of predictions, see `views.py`."""
 
 
 def lowest_score(kind: ScoreKind, scores: Floats) -> float:
