@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from vlmeval.examine.conformal import examine_conformal
+from vlmeval.examine.recalibrated import examine_calibration
+from vlmeval.examine.reliability import examine_reliability
+from vlmeval.examine.selective import examine_selective
 from vlmeval.examine.subject import Part, Subject
 from vlmeval.examine.tone_agreement import tone_agreement
 from vlmeval.examine.tone_shift import tone_shifts
+from vlmeval.examine.truth import examine_truth
 from vlmeval.records import Examined
 
 STAGE: Final = "examination"
 Examiner = Callable[[Subject, Part], None]
 EXAMINERS: Final[dict[str, Examiner]] = {
+    "calibration": examine_calibration,
+    "reliability": examine_reliability,
+    "selective": examine_selective,
+    "conformal": examine_conformal,
     "tone-agreement": tone_agreement,
     "tone-shifts": tone_shifts,
+    "truth": examine_truth,
 }
 """Name -> examiner, in the order of the report."""
 

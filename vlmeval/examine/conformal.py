@@ -1,0 +1,205 @@
+"""Conformal prediction sets: instead of one class, a set that holds the truth for nine units in ten, and for whom.
+
+In: the Subject. Out: achieved coverage, mean size and share of empty sets at alpha = 0.1, of sets with one threshold
+for everyone (``conformal:global``) and with a threshold a level of a skin-tone source (``conformal:by-GROUP``);
+overall, by level of every source and, in single-label tasks, by class.
+
+- Single-label: least ambiguous sets (LAC; Sadinle, Lei & Wasserman 2019): nonconformity 1 - softmax of the true class,
+  of the scores as they are. A set needs no calibrated probability, and one fitted on the same units would not be
+  exchangeable.
+- Multi-label: a set holds every condition that is present: nonconformity is the largest negative logit among them, as
+  the outer sets of Cauchois, Gupta & Duchi (2021). Units with none of the classes take no part on either side.
+
+The threshold is the smallest value that at least (1 - alpha)(n + 1) of n validation units do not exceed (split
+conformal; Vovk, Gammerman & Shafer 2005). Units are exchangeable, pictures of one unit are not: at image level each
+picture of a unit counts one over the number of its pictures, which covers a random picture of a new unit (Lee, Barber &
+Willett 2023). Per-level thresholds are Mondrian conformal prediction (Vovk 2012; equalized coverage, Romano et al.
+2020). Guarantees are marginal over validation and evaluated units; intervals resample evaluated units with the
+thresholds fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vlmeval.examine.conformal_sets import nonconformity, of_truth, smallest_calibration, threshold
+from vlmeval.examine.measured import (
+    Bools,
+    Floats,
+    Ground,
+    add_variant,
+    among,
+    fitted_on,
+    say_missing,
+    tone_groups,
+    with_validation,
+)
+from vlmeval.examine.recalibrated import logits
+from vlmeval.examine.subject import Examinee, Part, Subject
+from vlmeval.records import Benchmark, GroupSpec, MetricRow, Predictions, Variant
+from vlmeval.stats.cells import SUPPRESS_BELOW, Cell
+
+ALPHA: Final = 0.1
+GLOBAL: Final = "conformal:global"
+_LAC = "Least ambiguous sets (LAC) on softmax scores"
+_ALL = "Sets that hold every condition that is present"
+
+
+def examine_conformal(subject: Subject, part: Part) -> None:
+    """Add the sets of every examinee."""
+    for examinee in subject.examinees:
+        pairs = with_validation(examinee)
+        if isinstance(pairs, str):
+            say_missing(part, "conformal", examinee, pairs)
+            continue
+        sets = _Sets.of(examinee, pairs, subject)
+        reason = sets.add_global(part)
+        if reason is not None:
+            say_missing(part, "conformal", examinee, reason)
+            continue
+        for group in tone_groups(subject.samples.benchmark):
+            sets.add_by_group(group, part)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One seed's rows that have a class: nonconformity of every class [n, K] and of the truth [n], the latter weighted.
+
+    ``use`` marks the rows that have a class.
+    """
+
+    by_class: Floats
+    of_truth: Floats
+    weight: Floats
+    use: Bools
+    groups: dict[str, npt.NDArray[np.int16]]
+
+    @classmethod
+    def of(cls, predictions: Predictions, benchmark: Benchmark) -> _Scored:
+        order = np.lexsort((predictions.ids, predictions.units))
+        found = nonconformity(logits(predictions, benchmark)[order], single=benchmark.task == "single-label")
+        truth = predictions.y_true[order]
+        use: Bools = np.asarray(truth.any(axis=1))
+        weight = np.zeros(len(use))
+        kept = np.flatnonzero(use)
+        _, member, count = np.unique(predictions.units[order][kept], return_inverse=True, return_counts=True)
+        weight[kept] = 1.0 / count[member]
+        groups = {name: codes[order] for name, codes in predictions.groups.items()}
+        return cls(found, of_truth(found, truth), weight, use, groups)
+
+    def threshold(self, rows: Bools) -> float | None:
+        """Return the threshold from these rows, None where they are of too few units."""
+        rows = rows & self.use
+        return threshold(self.of_truth[rows], self.weight[rows], ALPHA)
+
+
+@dataclass(frozen=True)
+class _Sets:
+    """The sets of one method: what they are calibrated on and evaluated on, seed by seed."""
+
+    ground: Ground
+    benchmark: Benchmark
+    evaluated: list[_Scored]
+    validation: list[_Scored]
+    method: str
+    chosen_on: str
+
+    @classmethod
+    def of(cls, examinee: Examinee, pairs: Sequence[tuple[Predictions, Predictions]], subject: Subject) -> _Sets:
+        benchmark = subject.samples.benchmark
+        return cls(
+            ground=Ground.of(examinee.evaluated, benchmark, subject.resamples),
+            benchmark=benchmark,
+            evaluated=[_Scored.of(one, benchmark) for one, _ in pairs],
+            validation=[_Scored.of(one, benchmark) for _, one in pairs],
+            method=examinee.method,
+            chosen_on=fitted_on(pairs[0][1]),
+        )
+
+    @property
+    def use(self) -> Bools:
+        """Evaluated rows that have a class."""
+        return self.evaluated[0].use
+
+    def add_global(self, part: Part) -> str | None:
+        """Add sets with one threshold; or say why there is none."""
+        found = [v.threshold(np.ones(len(v.use), dtype=bool)) for v in self.validation]
+        if any(t is None for t in found):
+            return _too_few(self.validation[0], np.ones(len(self.validation[0].use), dtype=bool))
+        cuts = [np.full(len(e.use), t) for e, t in zip(self.evaluated, found, strict=True)]
+        add_variant(part, self._variant(GLOBAL, "One threshold for everyone", _shown(found)))
+        part.rows += [row for cell in self.ground.cells for row in self._rows(cell, cuts, GLOBAL)]
+        part.rows += self._by_class(cuts)
+        return None
+
+    def add_by_group(self, group: GroupSpec, part: Part) -> None:
+        """Add sets with a threshold a level; levels with too few validation units have a reason."""
+        if group.id not in self.evaluated[0].groups or group.id not in self.validation[0].groups:
+            return
+        variant = f"conformal:by-{group.id}"
+        cuts = [np.full(len(e.use), np.nan) for e in self.evaluated]
+        reasons: dict[str, str] = {}
+        shown: dict[str, Any] = {}
+        for code, level in enumerate(group.levels):
+            own = [v.groups[group.id] == code for v in self.validation]
+            found = [v.threshold(rows) for v, rows in zip(self.validation, own, strict=True)]
+            if any(t is None for t in found):
+                reasons[level.id] = _too_few(self.validation[0], own[0])
+                continue
+            shown[level.id] = _shown(found)
+            for cut, e, t in zip(cuts, self.evaluated, found, strict=True):
+                cut[e.groups[group.id] == code] = t
+        add_variant(part, self._variant(variant, f"A threshold a level: {group.name}", shown))
+        part.rows += [
+            row
+            for cell in self.ground.cells
+            if cell.group in (None, group.id)
+            for row in self._rows(cell, cuts, variant, reasons.get(cell.level or ""))
+        ]
+
+    def _variant(self, id_: str, title: str, parameters: Any) -> Variant:
+        return Variant(
+            id=id_,
+            kind="conformal",
+            title=title,
+            note=f"{_LAC if self.benchmark.task == 'single-label' else _ALL}, alpha = {ALPHA:g}.",
+            fitted_on=self.chosen_on,
+            parameters={self.method: parameters},
+        )
+
+    def _rows(self, cell: Cell, cuts: Sequence[Floats], variant: str, reason: str | None = None) -> list[MetricRow]:
+        """Coverage, size and empty sets in one cell; rows without a threshold take no part."""
+        ground = self.ground
+        cell = among(cell, self.use & ~np.isnan(cuts[0]), ground.seeds.table.unit) if reason is None else cell
+        size = [(e.by_class <= t[:, None]).sum(axis=1).astype(float) for e, t in zip(self.evaluated, cuts, strict=True)]
+        covered = [(e.of_truth <= t).astype(float) for e, t in zip(self.evaluated, cuts, strict=True)]
+        empty = [(s == 0).astype(float) for s in size]
+        measured = {"conformal-coverage": covered, "conformal-size": size, "conformal-empty": empty}
+        return [ground.row(m, cell, ground.mean(cell, v), variant, reason=reason) for m, v in measured.items()]
+
+    def _by_class(self, cuts: Sequence[Floats]) -> list[MetricRow]:
+        if self.benchmark.task != "single-label":
+            return []
+        ground = self.ground
+        covered = [(e.of_truth <= t).astype(float) for e, t in zip(self.evaluated, cuts, strict=True)]
+        table, made = ground.seeds.table, []
+        for k, class_id in enumerate(self.benchmark.class_ids):
+            cell = among(ground.cells[0], table.truth[:, k], table.unit)
+            made.append(ground.row("conformal-coverage", cell, ground.mean(cell, covered), GLOBAL, class_id=class_id))
+        return made
+
+
+def _too_few(scored: _Scored, rows: Bools) -> str:
+    units = round(float(scored.weight[rows & scored.use].sum()))
+    least = max(SUPPRESS_BELOW, smallest_calibration(ALPHA))
+    return f"too few validation units for a threshold ({units}; at least {least} are needed)"
+
+
+def _shown(found: Sequence[float | None]) -> Any:
+    short = [None if t is None else float(f"{t:.6g}") for t in found]
+    return {"threshold": short[0] if len(short) == 1 else short}
