@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from vlmeval.cli import cache, data, demo, doctor, lists, prompts, report, run, schema, score
+from vlmeval.cli import cache, compare, data, demo, doctor, leaderboard, lists, prompts, report, run, schema, score
 
 app = typer.Typer(
     name="vlmeval",
@@ -47,6 +47,8 @@ demo.register(app)
 run.register(app)
 score.register(app)
 report.register(app)
+leaderboard.register(app)
+compare.register(app)
 prompts.register(app)
 data.register(app)
 lists.register(app)

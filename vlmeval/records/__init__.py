@@ -23,6 +23,7 @@ from vlmeval.records.benchmark import (
     TruthVariant,
     UnitSpec,
 )
+from vlmeval.records.comparison import Comparison, PairCompared, PairedNumber
 from vlmeval.records.contamination import Contamination, ContaminationRegister, RegisterEntry
 from vlmeval.records.examined import Agreement, CurveUsed, Examined, Shift, Variant
 from vlmeval.records.imageref import ImageRef
@@ -73,6 +74,7 @@ __all__ = [
     "Certificate",
     "Choice",
     "ClassSpec",
+    "Comparison",
     "Contamination",
     "ContaminationRegister",
     "Criterion",
@@ -102,6 +104,8 @@ __all__ = [
     "ModelCard",
     "ModelUsed",
     "NearIdentical",
+    "PairCompared",
+    "PairedNumber",
     "Plan",
     "Predictions",
     "ProbeOptions",

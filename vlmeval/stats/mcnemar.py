@@ -1,4 +1,4 @@
-"""McNemar's exact test: of the units that one model gets right and the other wrong, does one model have more?
+"""McNemar's exact test: of the units that only one of two models gets right, does one model have more.
 
 In: which rows each model decided rightly, and their units. Out: `Discordance`, the 2 x 2 table with the p-value.
 """
@@ -12,8 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vlmeval.stats.table import Bools
-
-RULE = "a {unit} counts as right when more than half of its rows are decided rightly"
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,8 @@ def mcnemar(ours: Bools, theirs: Bools, units: npt.NDArray[np.generic]) -> Disco
     ours, theirs
         bool [n], whether each row was decided rightly.
     units
-        [n] the unit of each row. Rows of one unit are no independent observations: the test counts a unit once, as right
-        when more than half of its rows are.
+        [n] the unit of each row. Rows of one unit are no independent observations: the test counts a unit once, as
+        right when more than half of its rows are.
 
     Returns
     -------
@@ -55,4 +53,4 @@ def _p(only_a: int, only_b: int) -> float:
     n, fewer = only_a + only_b, min(only_a, only_b)
     # Whole numbers of any size: exact, and never 0 by rounding until the very last division.
     tail = sum(comb(n, i) for i in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**n)
+    return min(1.0, float(2 * tail / 2**n))

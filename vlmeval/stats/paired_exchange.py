@@ -17,7 +17,7 @@ alike. A permutation changes units, not seeds: the test is about the models as t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,13 +25,12 @@ import numpy as np
 from vlmeval.stats.cells import Cell
 from vlmeval.stats.estimates import Counted
 from vlmeval.stats.paired_swaps import Swaps
-from vlmeval.stats.ranking import Weights
 from vlmeval.stats.registry import Metric
 from vlmeval.stats.resamples import Resamples
 from vlmeval.stats.seeds import Seeds
 from vlmeval.stats.summary import Asked
-from vlmeval.stats.sums import Drawn, Ranked, cell_sums
-from vlmeval.stats.table import Bools, Floats, Table
+from vlmeval.stats.sums import Columns, Drawn, Ranked, cell_sums
+from vlmeval.stats.table import Bools, Floats, Table, View
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,13 @@ class Mixed(Seeds):
 class Exchanged(Asked):
     """What is asked of one method, some of whose units have the predictions of another on the same rows."""
 
-    other: Asked
-    swaps: Swaps
+    other: Asked = field(kw_only=True)
+    swaps: Swaps = field(kw_only=True)
+
+    @classmethod
+    def of(cls, asked: Asked, other: Asked, swaps: Swaps) -> Exchanged:
+        """Ask the same of both methods."""
+        return cls(asked.seeds, asked.metrics, asked.by_name, other=other, swaps=swaps)
 
     @cached_property
     def resamples(self) -> Resamples:
@@ -67,27 +71,39 @@ class Exchanged(Asked):
 
     def count(self, cell: Cell) -> Counted:
         """Sum up a cell in every permutation; the cell and its small-cell rule are those of the observed rows."""
-        tables = [self._stacked(i, j, cell.rows) for i, j in self.pairs]
-        seeds = Mixed(
-            tuple(tables),
-            np.ones((len(tables), self.swaps.permutations + 1), dtype=np.uint8),
-            (self.seeds, self.other.seeds),
-        )
         columns = [
-            {name: np.concatenate([mine[name][cell.rows], theirs[name][cell.rows]]) for name in mine if name in theirs}
+            {make: np.concatenate([mine[make][cell.rows], theirs[make][cell.rows]]) for make in mine if make in theirs}
             for mine, theirs in ((self.columns[i], self.other.columns[j]) for i, j in self.pairs)
         ]
-        needed = {m.ranks for m in self.metrics} - {None}
-        drawn = [Drawn.all_of(self.resamples.counts)] * len(tables)
-        ranked = Ranked(
-            cell.supported & ~seeds.unscored & bool(needed), precision="precision-mass" in needed, drawn=drawn
-        )
-        return Counted(cell, seeds, cell_sums(tables, np.ones(len(tables[0].unit), dtype=bool), ranked, columns))
+        views = {
+            view: self._mixed((viewed.seeds, self.other.views[view].seeds), viewed.cell(cell), view, None)
+            for view, viewed in self.views.items()
+            if view in self.other.views
+        }
+        return replace(self._mixed((self.seeds, self.other.seeds), cell, None, columns), views=views)
 
-    def _stacked(self, mine: int, theirs: int, rows: Bools) -> Table:
+    def _mixed(
+        self,
+        sides: tuple[Seeds, Seeds],
+        cell: Cell,
+        view: View | None,
+        columns: list[dict[Columns, Floats]] | None,
+    ) -> Counted:
+        tables = [self._stacked(sides[0].tables[i], sides[1].tables[j], cell.rows) for i, j in self.pairs]
+        weight = np.ones((len(tables), self.swaps.permutations + 1), dtype=np.uint8)
+        seeds = Mixed(tuple(tables), weight, sides)
+        needed = {m.ranks for m in self.metrics if m.view is view} - {None}
+        ranked = Ranked(
+            cell.supported & ~seeds.unscored & bool(needed),
+            precision="precision-mass" in needed,
+            drawn=[Drawn.all_of(self.resamples.counts)] * len(tables),
+            points="points" in needed,
+        )
+        everything = np.ones(len(tables[0].unit), dtype=bool)
+        return Counted(cell, seeds, cell_sums(tables, everything, ranked, columns or [{}] * len(tables)))
+
+    def _stacked(self, a: Table, b: Table, rows: Bools) -> Table:
         """Rows of a cell, once with this method's predictions and once with the other's."""
-        a, b = self.seeds.tables[mine], self.other.seeds.tables[theirs]
-        decided = a.predicted is not None and b.predicted is not None
         return replace(
             a,
             resamples=self.resamples,
@@ -96,7 +112,7 @@ class Exchanged(Asked):
             truth=np.concatenate([a.truth[rows], b.truth[rows]]),
             scores=np.concatenate([mid_ranks(a.scores[rows]), mid_ranks(b.scores[rows])]),
             top=np.concatenate([a.top[rows], b.top[rows]]),
-            predicted=_joined(a, b, rows) if decided else None,
+            predicted=_joined(a, b, rows),
             groups={},
             unscored=a.unscored | b.unscored,
             _orders={},

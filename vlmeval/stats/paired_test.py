@@ -16,10 +16,11 @@ from vlmeval.stats.detectable import detectable
 from vlmeval.stats.estimates import Estimate
 from vlmeval.stats.paired_exchange import Exchanged
 from vlmeval.stats.paired_swaps import Swaps, p_value
-from vlmeval.stats.registry import Metric, all_metrics
+from vlmeval.stats.registry import Metric, all_metrics, metric_info
 from vlmeval.stats.resamples import Resamples
 from vlmeval.stats.results import Estimates
 from vlmeval.stats.summary import Asked, Groups, estimate
+from vlmeval.stats.table import Floats
 
 Key = tuple[str, str, str | None, str | None, str | None]
 
@@ -33,9 +34,10 @@ class Compared:
     theirs: tuple[MetricRow, ...]
 
 
-def compared_metrics(benchmark: Benchmark) -> tuple[Metric, ...]:
-    """Metrics in which methods can differ at all: not those that only describe the truth."""
-    return tuple(m for m in all_metrics(benchmark.task) if m.needs != "truth")
+def compared_metrics(benchmark: Benchmark, names: Collection[str] | None = None) -> tuple[Metric, ...]:
+    """Metrics in which methods can differ at all, not those that only describe the truth; among ``names`` if given."""
+    wanted = None if names is None else {metric_info(name, benchmark.task).id for name in names}
+    return tuple(m for m in all_metrics(benchmark.task) if m.needs != "truth" and (wanted is None or m.id in wanted))
 
 
 def compare(
@@ -68,12 +70,17 @@ def compare(
     UnknownNameError
         A metric that the task does not have.
     """
-    asked = tuple(m.id for m in compared_metrics(benchmark)) if metrics is None else tuple(metrics)
-    a = estimate(ours, benchmark, resamples, metrics=asked, groups=groups)
-    b = estimate(theirs, benchmark, resamples, metrics=asked, groups=groups)
-    differences = a.minus(b)
+    chosen = compared_metrics(benchmark, metrics)
+    a = estimate(ours, benchmark, resamples, metrics=metrics, groups=groups)
+    b = estimate(theirs, benchmark, resamples, metrics=metrics, groups=groups)
+    names = {m.id for m in chosen}
+    differences = [d for d in a.minus(b) if d.metric in names]
     draws = _paired(a.estimates, b.estimates)
-    permuted = _permuted(a, b, swaps, groups) if differences and _same_rows(a, b) else {}
+    permuted: dict[Key, Floats] = {}
+    if swaps.permutations and _same_rows(a, b):
+        mine, theirs_ = (Asked(one.seeds, chosen, by_name=metrics is not None) for one in (a, b))
+        sides = (Exchanged.of(mine, theirs_, swaps), Exchanged.of(theirs_, mine, swaps))
+        permuted = _paired(*(side.everything(groups=groups, classes=True) for side in sides))
     rows_of = [{_about(row): row for row in one.rows()} for one in (a, b)]
     found = [
         d.model_copy(
@@ -94,18 +101,7 @@ def _same_rows(a: Estimates, b: Estimates) -> bool:
     return np.array_equal(x.ids, y.ids) and np.array_equal(x.unit, y.unit) and np.array_equal(x.truth, y.truth)
 
 
-def _permuted(a: Estimates, b: Estimates, swaps: Swaps, groups: Groups) -> dict[Key, np.ndarray]:
-    """Differences [1 + permutations] by what they are about."""
-    if swaps.permutations == 0:
-        return {}
-    names = {e.metric for e in a.estimates}
-    metrics = tuple(m for m in compared_metrics(a.seeds.table.benchmark) if m.id in names)
-    mine, theirs = Asked(a.seeds, metrics), Asked(b.seeds, metrics)
-    sides = (Exchanged(a.seeds, metrics, theirs, swaps), Exchanged(b.seeds, metrics, mine, swaps))
-    return _paired(*(side.everything(groups=groups, classes=True) for side in sides))
-
-
-def _paired(ours: Sequence[Estimate], theirs: Sequence[Estimate]) -> dict[Key, np.ndarray]:
+def _paired(ours: Sequence[Estimate], theirs: Sequence[Estimate]) -> dict[Key, Floats]:
     of = {_key(e): e.draws for e in theirs}
     return {_key(e): e.draws - of[_key(e)] for e in ours if _key(e) in of}
 
