@@ -83,6 +83,7 @@ def filled(pictures, make_samples, cache) -> Cache:
 def test_info_counts_what_is_there(filled):
     infos = filled.info()
     assert sorted((i.kind, i.spec, i.vectors, i.dim, i.dtype) for i in infos) == [
+        ("fingerprints", "fingerprints", 50, 256, "float32"),  # of both models
         ("images", "a", 50, 8, "float32"),
         ("images", "b", 50, 8, "float32"),
         ("texts", "a", 1, 8, "float32"),
@@ -96,12 +97,12 @@ def test_info_counts_what_is_there(filled):
 def test_clear_by_model_and_by_age(filled, pictures, make_samples):
     cleared = filled.clear(encoder="a")
     assert [i.spec for i in cleared] == ["a", "a"]
-    assert {i.spec for i in filled.info()} == {"b"}
+    assert {i.spec for i in filled.info()} == {"b", "fingerprints"}
     assert filled.clear(older_days=1) == []
     for path in filled.root.rglob("manifest.json"):
         os.utime(path, (time.time() - 5 * 86400,) * 2)
     embed(FakeHandle(name="b"), make_samples(pictures), [], filled, CPU)  # used again: the pictures only
-    assert [i.kind for i in filled.clear(older_days=1)] == ["texts"]
+    assert [i.kind for i in filled.clear(older_days=1)] == ["texts", "fingerprints"]
     assert len(filled.clear()) == 1
     assert filled.info() == []
 
@@ -121,7 +122,7 @@ def test_clear_leaves_alone_what_is_not_its_own_or_in_use(filled):
 
 def test_verify_finds_and_sets_aside_what_was_altered(filled, pictures, make_samples):
     assert filled.verify().as_dict() == {
-        "shards": 4, "vectors": 102, "bytes": sum(p.stat().st_size for p in filled.root.rglob("*.safetensors")),
+        "shards": 5, "vectors": 152, "bytes": sum(p.stat().st_size for p in filled.root.rglob("*.safetensors")),
         "damaged": {},
     }  # fmt: skip
     path = next(filled.root.glob("images/*/*.safetensors"))

@@ -5,6 +5,7 @@ Pooled vectors of pictures, where they were asked for, have a drawer of their ow
     ROOT/images/KEY/   manifest.json, .lock, CHECKSUM.safetensors ...   vectors by SHA-256 of a picture's bytes
     ROOT/pooled/KEY/   the same                                         the vectors before the projection
     ROOT/texts/KEY/    the same                                         vectors by SHA-256 of the exact prompt
+    ROOT/fingerprints/KEY/  the same        256 numbers a picture by which near-identical ones are found, for all models
     ROOT/memo/         which file has which SHA-256, so that unchanged pictures are not read again
     ROOT/devices.json  which device this machine has, so that a fully cached run need not import torch to ask
 
@@ -27,8 +28,8 @@ from vlmeval.embed.shards import SUFFIX, ShardError, count_rows, unpack
 from vlmeval.records import digest_of
 from vlmeval.resources import cache_home
 
-Kind = Literal["images", "pooled", "texts"]
-KINDS: Final[tuple[Kind, ...]] = ("images", "pooled", "texts")
+Kind = Literal["images", "pooled", "texts", "fingerprints"]
+KINDS: Final[tuple[Kind, ...]] = ("images", "pooled", "texts", "fingerprints")
 SECONDS_A_DAY: Final = 86_400
 
 

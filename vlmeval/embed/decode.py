@@ -27,8 +27,9 @@ from typing import Final, Self
 
 import numpy as np
 
+from vlmeval.data.fingerprint import LENGTH, Fingerprints
 from vlmeval.embed import worker
-from vlmeval.embed.worker import Failure, Job, Painter, Pixels
+from vlmeval.embed.worker import Done, Failure, Job, Painter, Pixels
 from vlmeval.encoders.protocol import ImageTransform
 from vlmeval.errors import UsageError
 from vlmeval.records import ImageRef
@@ -52,12 +53,14 @@ class Picture:
 class Decoded:
     """One batch: ``pixels`` uint8 [B, S, S, 3], valid until the next batch is asked for; unused rows are zero.
 
-    ``failures`` are by row; rows from ``len(pictures)`` on are padding.
+    ``failures`` are by row; rows from ``len(pictures)`` on are padding. ``fingerprints`` float32 [len(pictures), 256]
+    (`vlmeval.data.fingerprint`), NaN where there is a failure.
     """
 
     pictures: Sequence[Picture]
     pixels: Pixels
     failures: tuple[Failure, ...]
+    fingerprints: Fingerprints
 
 
 def choose_workers(wanted: int | None, pictures: int) -> int:
@@ -164,25 +167,29 @@ class Decoder:
         rows = self._batch_rows(task.slot)
         first = task.slot * self._batch
         failures: list[Failure] = []
+        prints = _no_fingerprints(len(task.pictures))
         for part, future in zip(task.parts, task.futures, strict=True):
-            failed, pixels = future.result()
-            local = [Failure(f.row - first, f.reason, f.lasting) for f in failed]
-            if pixels is not None:
-                bad = {f.row for f in local}
-                rows[[job.row - first for job in part if job.row - first not in bad]] = pixels
+            done = future.result()
+            local = [Failure(f.row - first, f.reason, f.lasting) for f in done.failures]
+            bad = {f.row for f in local}
+            good = [job.row - first for job in part if job.row - first not in bad]
+            prints[good] = done.fingerprints
+            if done.pixels is not None:
+                rows[good] = done.pixels
             failures += local
-        return _finish(task.pictures, rows, failures)
+        return _finish(task.pictures, rows, failures, prints)
 
     def _decode_here(self, pictures: Sequence[Picture]) -> Decoded:
         rows = self._batch_rows(0)
         failures = []
+        prints = _no_fingerprints(len(pictures))
         for row, picture in enumerate(pictures):
             result = self._painter.paint(Job(picture.ref, picture.key, row))
             if isinstance(result, Failure):
                 failures.append(result)
             else:
-                rows[row] = result
-        return _finish(pictures, rows, failures)
+                rows[row], prints[row] = result.pixels, result.fingerprint
+        return _finish(pictures, rows, failures, prints)
 
 
 @dataclass(frozen=True)
@@ -190,14 +197,18 @@ class _Task:
     pictures: Sequence[Picture]
     slot: int
     parts: list[list[Job]]
-    futures: list[Future[tuple[list[Failure], Pixels | None]]]
+    futures: list[Future[Done]]
 
 
-def _finish(pictures: Sequence[Picture], rows: Pixels, failures: list[Failure]) -> Decoded:
+def _no_fingerprints(count: int) -> Fingerprints:
+    return np.full((count, LENGTH), np.nan, dtype=np.float32)
+
+
+def _finish(pictures: Sequence[Picture], rows: Pixels, failures: list[Failure], prints: Fingerprints) -> Decoded:
     rows[len(pictures) :] = 0
     for failure in failures:
         rows[failure.row] = 0
-    return Decoded(pictures, rows, tuple(failures))
+    return Decoded(pictures, rows, tuple(failures), prints)
 
 
 def _share(size: int) -> shared_memory.SharedMemory | None:

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from vlmeval.embed.decode import Decoded, Decoder, Picture, choose_workers
 from vlmeval.embed.device import name_of
 from vlmeval.embed.drawer import Drawer, as_matrix
+from vlmeval.embed.fingerprints import Keeper
 from vlmeval.embed.forward import Forward, first_not_finite
 from vlmeval.embed.model import CachedModel
 from vlmeval.embed.options import EmbedOptions
@@ -128,11 +129,13 @@ def _compute(
     failures: dict[bytes, Failure] = {}
     forward = Forward(model.encoder, model.placement, plan.rows, pooled=len(drawers) > 1)
     workers = choose_workers(options.workers, len(pending))
+    keeper = Keeper(model.cache)
     done, shards = 0, [_Rows(drawer) for drawer in drawers]
     progress(STAGE, 0, len(pending))
     with Decoder(model.encoder.preprocess, plan.batch, workers) as decoder:
         for decoded, vectors in forward.run(decoder.stream(_batches(pending, plan))):
             failures |= {decoded.pictures[failure.row].key: failure for failure in decoded.failures}
+            keeper.add(decoded)
             for rows, these in zip(shards, vectors, strict=True):
                 rows.add(decoded, these)
             done += len(decoded.pictures)
@@ -141,6 +144,7 @@ def _compute(
                     rows.store({**plan.note, "rows": forward.rows})
                 shards = [_Rows(drawer) for drawer in drawers]
             progress(STAGE, done, len(pending))
+    keeper.close()
     return failures
 
 

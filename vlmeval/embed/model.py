@@ -43,8 +43,8 @@ class CachedModel:
         self.key = encoder_key(handle.key, placement.dtype)
         self.pooled_key = pooled_key(handle.key, placement.dtype)
         self.images: Drawer = cache.drawer("images", self.key)
+        self.cache = cache
         self._handle = handle
-        self._cache = cache
         self._progress = progress
         self._encoder: Encoder | None = None
 
@@ -55,7 +55,7 @@ class CachedModel:
             with self.timer(STAGE):
                 self._progress(STAGE, 0, None)
                 self._handle.fetch()
-                check(self.placement, self._cache.devices_file)
+                check(self.placement, self.cache.devices_file)
                 let_idle_threads_sleep()
                 self._encoder = self._handle.load(self.placement.device, self.placement.dtype)
                 self._keep_facts(self._encoder)
@@ -65,12 +65,12 @@ class CachedModel:
     @cached_property
     def pooled(self) -> Drawer:
         """The drawer of the pictures' pooled vectors."""
-        return self._cache.drawer("pooled", self.pooled_key)
+        return self.cache.drawer("pooled", self.pooled_key)
 
     @cached_property
     def texts(self) -> Drawer:
         """The drawer of prompts; raises UsageError for given image vectors without a text model."""
-        return self._cache.drawer("texts", encoder_key(self._handle.text_key, self.placement.dtype))
+        return self.cache.drawer("texts", encoder_key(self._handle.text_key, self.placement.dtype))
 
     @property
     def damaged(self) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """What runs in a decoding process: read, check the hash, decode, preprocess, put the pixels where they are wanted.
 
 Imports Pillow and numpy, never torch (unless a preprocessing needs it), so that a worker starts in a fraction of a
-second. In: `Job`s. Out: pixels in memory shared with the parent, and a `Failure` for each picture that gave none.
+second. In: `Job`s. Out: pixels in memory shared with the parent, a fingerprint (`vlmeval.data.fingerprint`) of each
+picture while it is decoded anyway, and a `Failure` for each picture that gave none.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vlmeval.data.fingerprint import LENGTH, Fingerprints, fingerprint
 from vlmeval.data.images import decode_rgb
 from vlmeval.embed.reader import READ_ERRORS, Reader, why_unreadable
 from vlmeval.encoders.protocol import ImageTransform
@@ -48,6 +50,23 @@ class Failure:
     lasting: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """One picture: its pixels uint8 [S, S, 3] for the model, and its fingerprint float32 [256]."""
+
+    pixels: Pixels
+    fingerprint: Fingerprints
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a task gave back: failures, fingerprints float32 [readable jobs, 256], pixels where no memory is shared."""
+
+    failures: list[Failure]
+    fingerprints: Fingerprints
+    pixels: Pixels | None
+
+
 class Painter:
     """Turns jobs into pixels; one per process."""
 
@@ -55,8 +74,8 @@ class Painter:
         self._transform = transform
         self._reader = Reader()
 
-    def paint(self, job: Job) -> Pixels | Failure:
-        """Return uint8 [S, S, 3], or why not."""
+    def paint(self, job: Job) -> Painted | Failure:
+        """Return the picture as the model wants it, or why not."""
         try:
             data = self._reader.read(job.ref)
         except READ_ERRORS as error:
@@ -64,7 +83,8 @@ class Painter:
         if hashlib.sha256(data).digest() != job.key:
             return Failure(job.row, CHANGED, lasting=False)
         try:
-            return self._transform(decode_rgb(data))
+            picture = decode_rgb(data)
+            return Painted(self._transform(picture), fingerprint(picture))
         except ValueError as error:  # ImageDecodeError, or a shape that the preprocessing refuses
             return Failure(job.row, str(error), lasting=True)
 
@@ -91,23 +111,24 @@ def start(transform: ImageTransform, memory_name: str | None, shape: tuple[int, 
     _process = _Process(Painter(transform), rows, memory)
 
 
-def work(jobs: Sequence[Job]) -> tuple[list[Failure], Pixels | None]:
+def work(jobs: Sequence[Job]) -> Done:
     """Do jobs. Pixels go to the shared memory, or back as an array [readable jobs, S, S, 3] where there is none."""
     if _process is None:
         raise RuntimeError("worker.start was not called")
     failures: list[Failure] = []
-    painted: list[tuple[int, Pixels]] = []
+    painted: list[tuple[int, Painted]] = []
     for job in jobs:
         result = _process.painter.paint(job)
         if isinstance(result, Failure):
             failures.append(result)
         else:
             painted.append((job.row, result))
+    prints = np.array([one.fingerprint for _, one in painted], dtype=np.float32).reshape(-1, LENGTH)
     if _process.rows is None:
-        return failures, np.stack([pixels for _, pixels in painted]) if painted else None
-    for row, pixels in painted:
-        _process.rows[row] = pixels
-    return failures, None
+        return Done(failures, prints, np.stack([one.pixels for _, one in painted]) if painted else None)
+    for row, one in painted:
+        _process.rows[row] = one.pixels
+    return Done(failures, prints, None)
 
 
 def _end_with_parent() -> None:
