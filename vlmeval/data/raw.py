@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,14 @@ Column = npt.NDArray[np.str_] | npt.NDArray[np.float64]
 
 DEVELOPMENT = "train+val"
 """A split value: the data says "not test", and the card's fractions divide it between train and val."""
+
+
+class Labels(NamedTuple):
+    """Labels alone, as another reading of the truth gives them: [m] sample ids, [m] units, bool [m, K]."""
+
+    ids: npt.NDArray[np.str_]
+    units: npt.NDArray[np.str_]
+    labels: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,9 @@ class RawTable:
         What was read and what was left out, in reading order: a name and a count each.
     source
         The file the rows came from, for error messages.
+    opinions
+        float32 [n, R, K], each reader's own weights over the classes, NaN rows where there is no such reader or the
+        data do not tell readers apart; None where they never do.
     absent
         [n] True for pictures known not to exist in the public release; a published recipe may leave them out.
     """
@@ -59,12 +71,13 @@ class RawTable:
     account: Mapping[str, int] = field(default_factory=dict)
     source: Path | None = None
     absent: npt.NDArray[np.bool_] | None = None
+    opinions: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.ids)
         lengths = {"images": len(self.images), "units": len(self.units), "labels": len(self.labels)}
         lengths |= {f"columns[{name!r}]": len(column) for name, column in self.columns.items()}
-        optional = {"weights": self.weights, "split": self.split, "absent": self.absent}
+        optional = {"weights": self.weights, "split": self.split, "absent": self.absent, "opinions": self.opinions}
         lengths |= {name: len(column) for name, column in optional.items() if column is not None}
         for name, length in lengths.items():
             if length != n:

@@ -2,19 +2,20 @@
 
 Comes in: a card with ``adapter: scin`` and the folder with ``scin_cases.csv`` and ``scin_labels.csv`` (in it or in its
 ``dataset/``). Goes out: a RawTable, one row a photograph, sample id ``<case_id>/<k>`` with k = 1, 2, 3.
-Tables: scin_tables.py. Labels: scin_labels.py. Skin tone and other groups: scin_groups.py. Raters: scin_raters.py.
+Tables: scin_tables.py. Labels: scin_labels.py; which of them count: scin_rules.py; by reader: scin_opinions.py; read in
+other ways: scin_readings.py. Skin tone and other groups: scin_groups.py. Raters: scin_raters.py.
 The pictures need not be there.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
-from pydantic import Field
 
 from vlmeval.data import safepath
 from vlmeval.data.csvfile import TextTable
@@ -22,15 +23,17 @@ from vlmeval.data.options import read_options
 from vlmeval.data.picture_index import index_pictures
 from vlmeval.data.raw import RawTable
 from vlmeval.data.scin_groups import group_columns
-from vlmeval.data.scin_labels import CaseLabels, ClassIndex, TieRule, case_labels
+from vlmeval.data.scin_labels import CaseLabels, ClassIndex, case_labels
+from vlmeval.data.scin_opinions import opinions
 from vlmeval.data.scin_raters import raters
-from vlmeval.data.scin_tables import GRADED, POSITIONS, read_tables
+from vlmeval.data.scin_readings import readings
+from vlmeval.data.scin_rules import GRADED_YES, ScinOptions, count_mentions, dropped_words, good_enough, positive
+from vlmeval.data.scin_tables import ALL_GRADED, GRADED, POSITIONS, read_tables
 from vlmeval.errors import DataError
-from vlmeval.records import Benchmark, ImageRef, Record
+from vlmeval.records import Benchmark, ImageRef
 
-__all__ = ["ScinOptions", "raters", "read"]
+__all__ = ["ScinOptions", "raters", "read", "readings"]
 
-GRADED_YES: Final = "DEFAULT_YES_IMAGE_QUALITY_SUFFICIENT"
 ACCOUNT: Final = (
     "cases read",
     "rows of labels without a case",
@@ -52,23 +55,6 @@ ACCOUNT: Final = (
 )
 
 
-class ScinOptions(Record):
-    """How a card wants SCIN read.
-
-    ``label``: ``mentions`` - a condition is positive when any dermatologist named it with ``min_confidence`` or more;
-    ``top-weight`` - the condition with the highest rank weight; ``ties`` says what happens when several share it:
-    ``drop`` the case, take the ``first-class`` of the card, or ``all`` (multi-label only).
-    ``quality``: ``graded-1-yes`` - the first dermatologist found the quality sufficient; ``has-label`` - any label.
-    ``known_missing``: picture paths that the public release does not hold.
-    """
-
-    label: Literal["mentions", "top-weight"] = "mentions"
-    quality: Literal["graded-1-yes", "has-label"] = "graded-1-yes"
-    min_confidence: int = Field(0, ge=0, le=5)
-    ties: TieRule = "drop"
-    known_missing: tuple[str, ...] = ()
-
-
 @dataclass
 class _Rows:
     """What grows while the cases are walked, one entry a photograph (all but the account)."""
@@ -78,6 +64,7 @@ class _Rows:
     case_rows: list[int] = field(default_factory=list)
     labels: list[list[bool]] = field(default_factory=list)
     weights: list[list[float]] = field(default_factory=list)
+    opinions: list[list[list[float]]] = field(default_factory=list)
     absent: list[bool] = field(default_factory=list)
     account: Counter[str] = field(default_factory=Counter)
 
@@ -101,53 +88,33 @@ def read(benchmark: Benchmark, root: Path) -> RawTable:
         rows.account["rows of labels without a case"] = len(labels) - len(cases)
     for row, case in enumerate(cases["case_id"]):
         said = case_labels(labels, label_row[row])
-        if not _good_enough(options, labels[GRADED][label_row[row]], said):
-            rows.account[_dropped_words(options)] += 1
+        if not good_enough(options, labels[GRADED][label_row[row]], said):
+            rows.account[dropped_words(options)] += 1
             continue
-        _count_mentions(rows.account, said, index, options)
-        positive = _positive(rows.account, said, index, options)
-        if positive is None or (benchmark.task == "single-label" and not positive):
+        count_mentions(rows.account, said, index, options)
+        found = positive(rows.account, said, index, options)
+        if found is None or (benchmark.task == "single-label" and not found):
             continue
-        _add_photographs(rows, (cases, row, case), pictures, positive, options)
+        _add_photographs(rows, (cases, row, case), pictures, found, options)
         new = len(rows.ids) - len(rows.weights)
-        rows.labels += [[k in positive for k in range(index.size)]] * new
+        rows.labels += [[k in found for k in range(index.size)]] * new
         rows.weights += [index.soft(said)] * new
+        rows.opinions += [_opinions(said, _readers(labels, label_row[row]), index)] * new
     groups = group_columns(cases, labels, label_row)
+    groups["readers"] = [str(_readers(labels, row)) for row in label_row]
     return _finish(rows, cases, groups, index.size)
 
 
-def _good_enough(options: ScinOptions, graded: str, said: CaseLabels) -> bool:
-    return graded == GRADED_YES if options.quality == "graded-1-yes" else bool(said.names)
+def _readers(labels: TextTable, row: int) -> int:
+    """Return how many dermatologists found the quality sufficient for a diagnosis: those whom the labels are from."""
+    return sum(labels[column][row] == GRADED_YES for column in ALL_GRADED)
 
 
-def _dropped_words(options: ScinOptions) -> str:
-    return "cases dropped for quality" if options.quality == "graded-1-yes" else "cases dropped without a label"
-
-
-def _count_mentions(account: Counter[str], said: CaseLabels, index: ClassIndex, options: ScinOptions) -> None:
-    account["cases kept"] += 1
-    account["cases kept that have no label"] += not said.names
-    account["mentions read"] += len(said.names)
-    account["mentions outside the class list"] += sum(name not in index.position for name in said.names)
-    if options.min_confidence > 1:
-        account["mentions below the minimum confidence"] += sum(c < options.min_confidence for c in said.confidences)
-
-
-def _positive(account: Counter[str], said: CaseLabels, index: ClassIndex, options: ScinOptions) -> set[int] | None:
-    """Return the positive classes of a case; None when the tie rule drops it."""
-    if options.label == "mentions":
-        return index.mentioned(said, options.min_confidence)
-    top = index.top(said)
-    if len(top) > 1:
-        account["cases with a tie for the top weight"] += 1
-        if options.ties == "drop":
-            account["cases dropped for a tie"] += 1
-            return None
-        if options.ties == "first-class":
-            top = top[:1]
-    inside = {key for key in top if isinstance(key, int)}
-    account["cases whose top condition is outside the class list"] += not inside
-    return inside
+def _opinions(said: CaseLabels, readers: int, index: ClassIndex) -> list[list[float]]:
+    """Return each reader's weights [R][K], NaN for readers there are not or who cannot be told apart."""
+    found = opinions(said, readers) or []
+    nobody = [math.nan] * index.size
+    return [*map(index.shares, found), *[nobody] * (len(ALL_GRADED) - len(found))]
 
 
 def _add_photographs(
@@ -183,6 +150,7 @@ def _finish(rows: _Rows, cases: TextTable, groups: dict[str, list[str]], size: i
             name: np.array([values[row] for row in rows.case_rows], dtype=np.str_) for name, values in groups.items()
         },
         weights=np.array(rows.weights, dtype=np.float32).reshape(n, size),
+        opinions=np.array(rows.opinions, dtype=np.float32).reshape(n, len(ALL_GRADED), size),
         account=account,
         source=cases.path,
         absent=np.array(rows.absent, dtype=np.bool_),

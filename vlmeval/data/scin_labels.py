@@ -57,11 +57,15 @@ class ClassIndex:
 
     def soft(self, labels: CaseLabels) -> list[float]:
         """Rank weights [K] of the classes; what lies outside the list is left out, so they may sum to less than 1."""
-        weights = [0.0] * self.size
-        for name, weight in labels.weights.items():
+        return self.shares(labels.weights)
+
+    def shares(self, weights: Mapping[str, float]) -> list[float]:
+        """Weights [K] of the classes as shares of the weights of all conditions, which rounding makes 0.99 to 1.03."""
+        whole, shares = sum(weights.values()), [0.0] * self.size
+        for name, weight in weights.items():
             if name in self.position:
-                weights[self.position[name]] += weight
-        return weights
+                shares[self.position[name]] += weight / whole if whole else 0.0
+        return shares
 
     def top(self, labels: CaseLabels) -> list[int | str]:
         """Whatever has the highest weight: class positions in card order, then names outside the list. Several: a tie.

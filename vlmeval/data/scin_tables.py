@@ -15,6 +15,7 @@ from vlmeval.data.scin_labels import CONFIDENCES, NAMES, WEIGHTS
 from vlmeval.errors import MissingDataError
 
 GRADED: Final = "dermatologist_gradable_for_skin_condition_1"
+ALL_GRADED: Final = tuple(f"dermatologist_gradable_for_skin_condition_{reader}" for reader in (1, 2, 3))
 POSITIONS: Final = (1, 2, 3)
 
 
@@ -31,7 +32,7 @@ def read_tables(root: Path) -> tuple[TextTable, TextTable, list[int]]:
     cases = read_table(folder / "scin_cases.csv", ("case_id", *CASE_COLUMNS, *images), hint=SCHEMA_TRAP)
     labels = read_table(
         folder / "scin_labels.csv",
-        ("case_id", GRADED, NAMES, CONFIDENCES, WEIGHTS, *LABEL_COLUMNS),
+        ("case_id", *ALL_GRADED, NAMES, CONFIDENCES, WEIGHTS, *LABEL_COLUMNS),
         hint=SCHEMA_TRAP,
     )
     where = _rows_by_case(labels)

@@ -5,6 +5,9 @@ Comes in: Samples, what the methods made, and the resamples of the run's numbers
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from vlmeval.data.readings import Reading
 from vlmeval.evaluate.material import Made
 from vlmeval.evaluate.numbers import leading_methods, predictions_of
 from vlmeval.examine import Examinee, Subject, examine
@@ -13,12 +16,19 @@ from vlmeval.records import Examined, MethodUsed, Plan, Predictions, Samples
 from vlmeval.stats import Resamples
 
 
-def examined(made: Made, plan: Plan, samples: Samples, resamples: Resamples, progress: Progress = silent) -> Examined:
+def examined(
+    made: Made,
+    plan: Plan,
+    samples: Samples,
+    resamples: Resamples,
+    progress: Progress = silent,
+    readings: Mapping[str, Reading] | None = None,
+) -> Examined:
     """Examine every method that is reported by group, points of few-shot curves left out."""
     leading = leading_methods(made.methods, samples.benchmark)
     methods = [m for m in made.methods if (m.id, m.level) in leading and m.curve is None]
     examinees = [Examinee(predictions_of(made, m), _validation(made, m)) for m in methods]
-    return examine(Subject(plan, samples, examinees, resamples, progress))
+    return examine(Subject(plan, samples, examinees, resamples, progress, readings or {}))
 
 
 def _validation(made: Made, method: MethodUsed) -> list[Predictions]:

@@ -74,9 +74,10 @@ def _rows(row_of: dict[str, int], names: Sequence[Sequence[str]]) -> npt.NDArray
 
 
 def _one_row_a_unit(samples: Samples) -> Samples:
-    """Return one row a unit, with the labels of all its pictures."""
+    """Return one row a unit, with the labels of all its pictures and the mean of their soft labels."""
     units = Units.of(samples)
-    return replace(samples.take(units.first), labels=units.labels, weights=None)
+    weights = None if samples.weights is None else units.mean(samples.weights).astype(np.float32)
+    return replace(samples.take(units.first), labels=units.labels, weights=weights)
 
 
 def _check(samples: Samples, found: npt.NDArray[np.intp], file: PredictionsFile, split: str, most: float) -> int:

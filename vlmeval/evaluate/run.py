@@ -19,6 +19,7 @@ import numpy as np
 from vlmeval import store
 from vlmeval.catalog import Catalog
 from vlmeval.data.audit import audit, refuse_leaks
+from vlmeval.data.readings import load_readings
 from vlmeval.data.repeats import without_repeats
 from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
 from vlmeval.embed.device import let_idle_threads_sleep
@@ -105,7 +106,8 @@ def evaluate(
     resamples = resamples_of(made, inputs.plan)
     numbers = numbers_of(made, inputs.plan, inputs.benchmark, resamples, progress)
     watch.lap("statistics")
-    found = examined(made, inputs.plan, inputs.samples, resamples, progress)
+    readings = load_readings(inputs.benchmark, where.data, progress)
+    found = examined(made, inputs.plan, inputs.samples, resamples, progress, readings)
     watch.lap("examination")
 
     record = _record(inputs, embedded, made, numbers, findings, watch).model_copy(update={"examined": found})

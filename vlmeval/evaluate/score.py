@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from vlmeval.data import load_samples
 from vlmeval.data.audit import audit, refuse_leaks
+from vlmeval.data.readings import load_readings
 from vlmeval.environment import code_version, environment
 from vlmeval.errors import UsageError
 from vlmeval.evaluate import assess, planning
@@ -47,6 +48,7 @@ from vlmeval.records import (
     Samples,
     digest_of,
 )
+from vlmeval.records.contamination import UNKNOWN_FAMILY
 from vlmeval.records.model import ScoreKind
 from vlmeval.records.run import MADE_UP
 
@@ -138,7 +140,8 @@ def score(
     resamples = resamples_of(made, plan)
     rows = numbers_of(made, plan, inputs.samples.benchmark, resamples, progress).rows
     watch.lap("statistics")
-    found = examined(made, plan, inputs.samples, resamples, progress)
+    readings = load_readings(inputs.samples.benchmark, data, progress)
+    found = examined(made, plan, inputs.samples, resamples, progress, readings)
     watch.lap("examination")
 
     record = _record(plan, digest, inputs, said, made.methods, rows, watch).model_copy(update={"examined": found})
@@ -151,7 +154,7 @@ def not_said(benchmark: Benchmark | None) -> Contamination:
         note, data = "the predictions belong to no benchmark that vlmeval knows", MADE_UP
     else:
         note, data = "the predictions do not say which model made them", benchmark.data.home
-    return Contamination(family="unknown", data=data, status="unknown", note=note)
+    return Contamination(family=UNKNOWN_FAMILY, data=data, status="unknown", note=note)
 
 
 def _refuse_contradictions(scoring: Scoring, benchmark: Benchmark | None, data: Path | None) -> None:

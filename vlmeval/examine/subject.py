@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from vlmeval.data.readings import Reading
 from vlmeval.progress import Progress, silent
 from vlmeval.records import Agreement, CurveUsed, Examined, MetricRow, Plan, Predictions, Samples, Shift, Variant
 from vlmeval.stats import Resamples
@@ -37,7 +38,8 @@ class Subject:
     """Everything an examination is made from.
 
     ``samples`` are all splits, at image level, with soft labels and raters' figures where the data have them.
-    ``resamples`` are those of all metric rows of the run, so that everything is paired.
+    ``resamples`` are those of all metric rows of the run, so that everything is paired. ``readings`` are other readings
+    of the truth by the ids of the card's truth variants.
     """
 
     plan: Plan
@@ -45,6 +47,7 @@ class Subject:
     examinees: Sequence[Examinee]
     resamples: Resamples
     progress: Progress = silent
+    readings: Mapping[str, Reading] = field(default_factory=dict)
 
 
 @dataclass
