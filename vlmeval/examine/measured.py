@@ -77,6 +77,13 @@ MEASURES: Final[dict[str, Measure]] = {
         "Risk among the rows whose confidence reaches the one threshold that answers 80 % of validation units.",
         _SELECTIVE,
     ),
+    "npv": Measure(
+        "negative predictive value",
+        "higher",
+        "TN / (TN + FN) at the threshold: precision of the answer no.",
+        "definition",
+    ),
+    "flagged": Measure("share flagged", "none", "Share of rows that reach the threshold.", "definition"),
     "conformal-coverage": Measure(
         "sets with the truth",
         "none",

@@ -90,7 +90,7 @@ class _Answers:
         confidence = confidence_of(table.scores, table.unscored, table.predictions)
         if table.predictions.decision.rule == "argmax":
             right = table.truth[np.arange(len(table.top)), table.top]
-            return cls(confidence, 1.0 - right)
+            return cls(confidence, 1.0 - right.astype(np.float64))
         decided = np.zeros_like(table.truth) if table.predicted is None else table.predicted
         wrong: Floats = (decided != table.truth).astype(np.float64).mean(axis=1)
         return cls(confidence, wrong)

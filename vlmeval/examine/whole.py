@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from vlmeval.examine.conformal import examine_conformal
+from vlmeval.examine.decision_curves import examine_decisions
+from vlmeval.examine.operating import examine_operating
 from vlmeval.examine.recalibrated import examine_calibration
 from vlmeval.examine.reliability import examine_reliability
 from vlmeval.examine.selective import examine_selective
@@ -22,6 +24,8 @@ EXAMINERS: Final[dict[str, Examiner]] = {
     "reliability": examine_reliability,
     "selective": examine_selective,
     "conformal": examine_conformal,
+    "operating": examine_operating,
+    "decisions": examine_decisions,
     "tone-agreement": tone_agreement,
     "tone-shifts": tone_shifts,
     "truth": examine_truth,
