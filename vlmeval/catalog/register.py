@@ -12,11 +12,9 @@ from typing import Final
 
 from vlmeval.catalog.yamlfile import YamlFile, read_yaml, validate
 from vlmeval.errors import CatalogError
-from vlmeval.records.contamination import Contamination, ContaminationRegister
+from vlmeval.records.contamination import UNKNOWN_FAMILY, Contamination, ContaminationRegister
 
 FILE: Final = "contamination.yaml"
-UNKNOWN_FAMILY: Final = "unknown"
-"""Family of a model that vlmeval cannot name."""
 UNNAMED: Final = "it is not known which model this is, so nothing is known of what it was trained on"
 
 

@@ -35,6 +35,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
         ],
         "findings": [finding.model_dump(mode="json") for finding in record.findings],
         "badges": [badge.model_dump(mode="json") for badge in record.badges],
+        "contamination": None if record.contamination is None else record.contamination.model_dump(mode="json"),
         "timings": record.timings,
     }
 
@@ -43,6 +44,7 @@ def show(outcome: Outcome) -> None:
     """Print a run's headline, its other methods, badges, warnings and the path of its report."""
     from rich.markup import escape
 
+    from vlmeval.report import contamination_view
     from vlmeval.store import REPORT
 
     record = outcome.record
@@ -52,6 +54,9 @@ def show(outcome: Outcome) -> None:
               + (" (finished before; nothing was computed)" if outcome.found else ""))  # fmt: skip
     for badge in record.badges:
         out.print(f"[bold yellow]{badge.kind}[/] {escape(badge.text)}")
+    known = contamination_view(record)
+    if known is not None and known["status"] != "in-training":  # what was in training has its badge
+        out.print(escape(known["text"]))
     rows = [
         (_name(r), r.group or "all", r.group_level or "", _value(r.value), _interval(r), r.n_units)
         for r in record.headline_rows()

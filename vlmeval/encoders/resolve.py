@@ -18,6 +18,7 @@ from vlmeval.encoders.sources import HubSource, LocalFolder, OpenClipTag, Source
 from vlmeval.encoders.spec import Spec, parse
 from vlmeval.errors import MissingDataError, UnknownNameError, UsageError
 from vlmeval.records import ImagePipeline, ModelCard, Weights
+from vlmeval.records.contamination import UNKNOWN_FAMILY
 from vlmeval.resources import data_folder
 
 Library = Literal["open_clip", "transformers"]
@@ -114,7 +115,7 @@ def _made_up(
         schema_=1,
         id=_as_id(spec.text),
         title=title,
-        family="unknown",
+        family=UNKNOWN_FAMILY,
         library=library,
         weights=weights,
         score=score,

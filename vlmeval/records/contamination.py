@@ -7,12 +7,14 @@ of one model on one benchmark, and stands in the record of a run.
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
 from vlmeval.records.base import Record
 
+UNKNOWN_FAMILY: Final = "unknown"
+"""Family of a model that vlmeval cannot name."""
 Status = Literal["in-training", "not-in-training", "unknown"]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from vlmeval.records import FewShotOptions, Plan, ProbeOptions, RunRecord
+from vlmeval.records.contamination import UNKNOWN_FAMILY
 from vlmeval.records.run import MADE_UP
 
 PLAN: Final = ("aggregation", "score", "pooling", "split", "draws", "seed", "dtype", "limit", "max_missing")
@@ -91,6 +92,8 @@ def _score_command(record: RunRecord) -> str:
     words = ["vlmeval", "score", str(method.parameters.get("file", "PREDICTIONS")), "--kind", method.score_kind]
     if plan.benchmark != MADE_UP:
         words += ["--bench", plan.benchmark, *_changed(plan, ("split",))]
+        known = record.contamination
+        words += ["--model-family", known.family] if known is not None and known.family != UNKNOWN_FAMILY else []
     for option, value in method.parameters.get("options", {}).items():
         words += [word for one in ([value] if isinstance(value, str) else value) for word in (option, one)]
     if method.chosen_on == "given" and method.thresholds:

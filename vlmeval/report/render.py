@@ -16,6 +16,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from vlmeval.report import charts, text
+from vlmeval.report.compare_charts import compare_charts
 from vlmeval.resources import data_folder
 
 RUNTIME: Final = ("vega.min.js", "vega-lite.min.js", "vega-interpreter.min.js")
@@ -30,6 +31,16 @@ def render(view: dict[str, Any]) -> str:
 def render_side_by_side(view: dict[str, Any]) -> str:
     """Return runs side by side (see ``build_side_by_side``) as a self-contained HTML page."""
     return _page("side_by_side.html.j2", view, charts.side_by_side_charts(view), {})
+
+
+def render_leaderboard(view: dict[str, Any]) -> str:
+    """Return a leaderboard (see ``build_leaderboard``) as a self-contained HTML page."""
+    return _page("leaderboard.html.j2", view, charts.leaderboard_charts(view), {})
+
+
+def render_comparison(view: dict[str, Any]) -> str:
+    """Return runs compared (see ``build_comparison``) as a self-contained HTML page."""
+    return _page("compare.html.j2", view, compare_charts(view), {})
 
 
 def _page(template: str, view: dict[str, Any], specs: dict[str, Any], families: dict[str, Any]) -> str:

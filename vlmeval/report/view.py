@@ -4,7 +4,7 @@ In: a RunRecord and the Predictions kept beside it. Out: nested dicts, lists, st
 same record gives the same dict. Keys and their makers: `headline` headline.py; `overall`, `classes`, `thresholds`
 tables.py; `comparison`, `examples`, `for_whom`, `alerts` methods.py; `fitted`, `noticed` fitted.py; `few_shot`
 fewshot.py; `tones`, `groups` strata.py; `confusion`, `curves`, `reliability` curves.py; `prompts`, `data`, `audit`,
-`about`, `environment` about.py.
+`about`, `environment` about.py; `contamination` contamination.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from vlmeval.records import Predictions, RunRecord
 from vlmeval.report import about, curves, fewshot, fitted, headline, methods, strata, tables
+from vlmeval.report.contamination import contamination_view
 from vlmeval.report.lookup import Rows, headline_method
 
 VIEW_SCHEMA: Final = 1
@@ -51,6 +52,7 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
         "vlmeval": record.environment.vlmeval,
         "banner": headline.banner(record),
         "badges": headline.badges_view(record),
+        "contamination": contamination_view(record),
         "unit": record.benchmark.unit.name,
         "level": leading.level,
         "method": leading.title,

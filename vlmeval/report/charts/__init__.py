@@ -26,8 +26,9 @@ from vlmeval.report.charts.squares import (
 from vlmeval.report.lookup import View
 from vlmeval.report.text import lower_first
 
-__all__ = ["CONFIG", "build_charts", "families", "side_by_side_charts"]
+__all__ = ["CONFIG", "build_charts", "families", "leaderboard_charts", "side_by_side_charts"]
 CONFUSION_LIMIT: Final = 30
+BOARD_LIMIT: Final = 30
 
 
 def build_charts(view: View) -> dict[str, Spec]:
@@ -169,6 +170,17 @@ def side_by_side_charts(view: View) -> dict[str, Spec]:
             if line["cells"][r][i] is not None
         ]
         charts[f"side-{i}"] = _forest(items, metric["short"])
+    return charts
+
+
+def leaderboard_charts(view: View) -> dict[str, Spec]:
+    """Return one forest plot a table of a leaderboard, hollow where a row is not ranked; of the first rows only."""
+    charts: dict[str, Spec] = {}
+    for table in view["tables"]:
+        metric, rows = table["metrics"][0], table["rows"][:BOARD_LIMIT]
+        if len(rows) > 1:
+            items = [Item(row["label"], row["cells"][metric["id"]], row["rank"] is None) for row in rows]
+            charts[table["id"]] = _forest(items, metric["short"])
     return charts
 
 

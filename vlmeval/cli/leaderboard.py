@@ -1,0 +1,159 @@
+"""`vlmeval leaderboard`: any number of finished runs in one table for each benchmark, ranked with ties."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vlmeval.cli import console
+from vlmeval.cli.options import Json
+from vlmeval.errors import UsageError
+
+if TYPE_CHECKING:
+    from vlmeval.report.lookup import View
+
+EXAMPLE = """
+Examples:
+
+  vlmeval leaderboard runs
+
+  vlmeval leaderboard runs ../colleague/runs -o leaderboard.html
+
+  vlmeval leaderboard runs --format csv > leaderboard.csv
+"""
+
+
+class Format(StrEnum):
+    """What a leaderboard can be written as."""
+
+    html = "html"
+    json = "json"
+    csv = "csv"
+    markdown = "markdown"
+
+
+SUFFIXES = {".html": Format.html, ".htm": Format.html, ".json": Format.json, ".csv": Format.csv, ".md": Format.markdown}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("leaderboard", epilog=EXAMPLE)(leaderboard)
+
+
+@console.guarded
+def leaderboard(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of runs, at any depth.")],
+    output: Annotated[Path | None, typer.Option("-o", help="File to write; its suffix says as what.")] = None,
+    form: Annotated[Format | None, typer.Option("--format", help="What to write; without -o it is printed.")] = None,
+    few_shot: Annotated[bool, typer.Option("--few-shot", help="Points of few-shot curves, too.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Put finished runs into one table for each benchmark, rank them with ties, and write a page.
+
+    Runs stand in one table only if benchmark card, evaluated samples and level are the same. Results with a badge
+    (contamination, leakage, synthetic, partial) get no rank.
+    """
+    from vlmeval.report import build_leaderboard
+
+    if json_output and (output is not None or form is not None):
+        raise UsageError("--json goes with neither -o nor --format", hint="--json prints and writes nothing")
+    chosen = _format(output, form)
+    with console.progress_bars() as progress:
+        view = build_leaderboard(folders, few_shot=few_shot, progress=progress)
+    if json_output:
+        console.print_json({"leaderboard": view})
+    elif output is not None and chosen is not None:
+        show(view)
+        _write(output, _made(view, chosen))
+    elif chosen is not None:
+        typer.echo(_made(view, chosen), nl=False)
+    else:
+        show(view)
+
+
+def _format(output: Path | None, form: Format | None) -> Format | None:
+    """Return what is to be made: as asked for, else by the file's suffix; None for the terminal's table alone."""
+    if output is None:
+        if form is Format.html:
+            raise UsageError("--format html needs a file to write", hint="name it: -o leaderboard.html")
+        return form
+    if form is not None:
+        return form
+    if output.suffix.lower() not in SUFFIXES:
+        expected = ", ".join(SUFFIXES)
+        raise UsageError("what is to be written?", file=output, expected=f"a suffix of {expected}, or --format")
+    return SUFFIXES[output.suffix.lower()]
+
+
+def _made(view: View, form: Format) -> str:
+    import json
+
+    from vlmeval.report import leaderboard_csv, leaderboard_markdown, render_leaderboard
+
+    if form is Format.json:
+        return json.dumps({"leaderboard": view}, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    makers = {Format.html: render_leaderboard, Format.csv: leaderboard_csv, Format.markdown: leaderboard_markdown}
+    return makers[form](view)
+
+
+def _write(target: Path, text: str) -> None:
+    from vlmeval import store
+    from vlmeval.atomic import write_text
+
+    with store.writing(target, "name a file that can be written: -o FILE"):
+        write_text(target, text)
+    console.out().print(f"leaderboard: {target}", markup=False)
+
+
+def show(view: View) -> None:
+    """Print each table with its marks, then why runs stand apart and what was passed over."""
+    from rich.markup import escape as escaped
+
+    def escape(text: str) -> str:
+        return escaped(_safe(text))
+
+    out = console.out()
+    if view["banner"]:
+        out.print(f"[bold yellow]{escape(view['banner'])}[/]")
+    for table in view["tables"]:
+        out.print(f"\n[bold]{escape(table['heading'])}[/], {escape(table['tested'])}, {table['split']} split")
+        for badge in table["badges"]:
+            out.print(f"[bold yellow]{badge['kind']}[/] {escape(badge['text'])}")
+        _show_table(table)
+        if table["tone"]["reason"]:
+            out.print(f"no skin tone: {escape(table['tone']['reason'])}")
+    for one in view["unlike"]:
+        why = " and ".join(one["reasons"])
+        out.print(f"\n{escape(one['benchmark'])} stands in {len(one['tables'])} tables, because {escape(why)}")
+    for skipped in view["skipped"]:
+        console.err().print(f"[yellow]not shown[/] {escape(skipped['folder'])}: {escape(skipped['reason'])}")
+
+
+def _safe(text: str) -> str:
+    """Return other people's words without what a terminal would obey."""
+    from vlmeval.report.text import one_line
+
+    return one_line(text, 400)
+
+
+def _show_table(table: View) -> None:
+    from vlmeval.report.leaderboard import badge_names
+    from vlmeval.report.leaderboard_text import value_with_interval
+
+    columns = ["rank", "model", "method", *(m["id"] for m in table["metrics"])]
+    columns += ["weakest tone", "tone gap"] if table["tone"]["id"] else []
+    columns += ["ece", table["unit"] + "s", "badges", "not separable from"]
+    lines: list[list[Any]] = []
+    for row in table["rows"]:
+        line = [row["rank"] if row["rank"] is not None else row["not_ranked"], row["model"], row["method"]]
+        line += [value_with_interval(row["cells"][m["id"]]) for m in table["metrics"]]
+        if table["tone"]["id"]:
+            tone = row["tones"].get(table["tone"]["id"])
+            line.append(f"{tone['level']}: {value_with_interval(tone['cell'])}" if tone else "—")
+            line.append(value_with_interval(tone["gap"] if tone else None))
+        line += [value_with_interval(row["ece"]), row["n_units"], ", ".join(badge_names(row)), "; ".join(row["ties"])]
+        lines.append(line)
+    console.table(None, columns, [[_safe(str(cell)) if cell else cell for cell in line] for line in lines])
