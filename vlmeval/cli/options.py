@@ -17,4 +17,12 @@ Data = Annotated[
     typer.Option("--data", help="The folder that holds the benchmark's data (default: in the data home)."),
 ]
 Runs = Annotated[Path, typer.Option("--out", help="Folder that runs are written to.")]
+Cross = Annotated[
+    list[str] | None,
+    typer.Option("--cross", help="Two groups to report crossed, e.g. fst-self:age. May be repeated."),
+]
+EstimateTone = Annotated[
+    bool,
+    typer.Option("--estimate-tone", help="Add a skin-tone group estimated from the pictures: crude, marked as such."),
+]
 CacheDir = Annotated[Path | None, typer.Option("--cache", help="Folder of the embedding cache.")]

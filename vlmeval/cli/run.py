@@ -12,7 +12,7 @@ import typer
 from vlmeval.cli import console
 from vlmeval.cli import probe_options as probe
 from vlmeval.cli.finished import described, show
-from vlmeval.cli.options import CacheDir, Data, DataRoots, Json, Runs
+from vlmeval.cli.options import CacheDir, Cross, Data, DataRoots, EstimateTone, Json, Runs
 from vlmeval.errors import UsageError, VlmevalError
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ Examples:
   vlmeval run --model clip-vit-l14 --bench scin --prompts scin/clinical --limit 100
 
   vlmeval run --model clip-vit-l14 --bench ham10000 --method zero-shot,linear-probe,few-shot
+
+  vlmeval run --model medsiglip-448 --bench scin --cross fst-self:age --cross monk-us:sex
 
   vlmeval run --model embeddings:medsiglip.npz --bench scin@notebook --method linear-probe,mlp-probe
 """
@@ -97,9 +99,13 @@ def run(
     pooling: Annotated[Pooling, typer.Option(help="How a unit's pictures become one.")] = Pooling.mean_embedding,
     split: Annotated[Split, typer.Option(help="Rows to evaluate.")] = Split.test,
     draws: Annotated[int, typer.Option(min=0, help="Bootstrap draws.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    permutations: Annotated[int, typer.Option(min=0, help="Permutations of the tests of no difference between the "
+                            "levels of a group; 0: no tests.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap and the permutations.")] = 0,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many units: a quick look, marked as such.")] = None,
     max_missing: Annotated[float, typer.Option(min=0, max=1, help="Largest share of unreadable pictures.")] = 0.01,
+    cross: Cross = None,
+    estimate_tone: EstimateTone = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     dtype: Annotated[DType, typer.Option(help="auto: bfloat16 on GPUs that have it, float32 on the CPU.")] = DType.auto,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Pictures a forward pass.")] = None,
@@ -127,6 +133,7 @@ def run(
     json_output: Json = False,
 ) -> None:  # fmt: skip
     """Evaluate models on benchmarks: embed once, score, and leave a run folder with a report."""
+    from vlmeval.data.crossed import read_pairs
     from vlmeval.embed import EmbedOptions
     from vlmeval.records import Plan
 
@@ -145,8 +152,8 @@ def run(
     options = EmbedOptions(device=device, dtype=dtype.value, batch_size=batch_size, workers=workers)
     shared = probe.plain(
         methods=methods, prompts=tuple(prompts or ()), aggregation=aggregation, score=score, pooling=pooling,
-        split=split, draws=draws, seed=seed, dtype=dtype, probe=fitting, few_shot=few_shot, limit=limit,
-        max_missing=max_missing,
+        split=split, draws=draws, permutations=permutations, seed=seed, dtype=dtype, probe=fitting, few_shot=few_shot, limit=limit,
+        max_missing=max_missing, crossed=read_pairs(cross or ()), estimate_tone=estimate_tone,
     )  # fmt: skip
     pairs = [(one_bench, one_model) for one_bench in dict.fromkeys(bench) for one_model in dict.fromkeys(model)]
     plans = [Plan.model_validate({"benchmark": one, "model": other, **shared}) for one, other in pairs]

@@ -22,6 +22,7 @@ from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.encoders.resolve import resolve
 from vlmeval.environment import code_version
 from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError, UnknownNameError, UsageError
+from vlmeval.evaluate.asked_groups import check_asked, with_asked_groups
 from vlmeval.evaluate.probes import PROBES
 from vlmeval.methods import Units, check_methods
 from vlmeval.progress import Progress, silent
@@ -72,11 +73,13 @@ def read_inputs(
     plan = with_zero_shot(plan, handle)
     prompts = prompts_used(plan, catalog, benchmark) if "zero-shot" in plan.methods else ()
     plan = plan.model_copy(update={"prompts": tuple(p.id for p in prompts)})
+    check_asked(plan, benchmark)
     samples = take_units(_load(benchmark, data, handle, progress), plan.limit)
     check_samples(samples, plan)
     refuse_leaks(audit(samples), benchmark)
     check_pictures(samples, handle, plan)
     pictures = content_hashes(samples.images, cache.memo_folder, progress)
+    samples = with_asked_groups(samples, plan, pictures, cache.memo_folder, progress)
     dtype = place(options, cache.devices_file).dtype
     known = catalog.contamination.of(handle.card.family, benchmark.data.home)
     digest = run_digest(plan, prompts, handle, samples, pictures, dtype, known)

@@ -104,7 +104,7 @@ def evaluate(
     made = _made(Material(inputs.plan, inputs.samples, embedded, inputs.prompts, Kept(cache.root), progress))
     watch.lap("score")
     resamples = resamples_of(made, inputs.plan)
-    numbers = numbers_of(made, inputs.plan, inputs.benchmark, resamples, progress)
+    numbers = numbers_of(made, inputs.plan, inputs.samples.benchmark, resamples, progress)
     watch.lap("statistics")
     readings = load_readings(inputs.benchmark, where.data, progress)
     found = examined(made, inputs.plan, inputs.samples, resamples, progress, readings)
@@ -150,7 +150,7 @@ def _record(
         digest=inputs.digest,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         plan=plan,
-        benchmark=benchmark,
+        benchmark=samples.benchmark,
         benchmark_digest=benchmark.content_digest,
         model=_model_used(inputs.handle, embedded),
         prompts=inputs.prompts,

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from vlmeval.data import load_samples
 from vlmeval.data.audit import audit, refuse_leaks
+from vlmeval.data.crossed import own_card, with_crossed
 from vlmeval.data.readings import load_readings
 from vlmeval.environment import code_version, environment
 from vlmeval.errors import UsageError
@@ -59,6 +60,7 @@ class Scoring:
 
     ``threshold`` replaces the thresholds that would be chosen on validation rows (multi-label only). ``split`` and
     ``max_missing`` (the largest share of evaluated samples without a prediction) matter with a benchmark only.
+    ``crossed`` are pairs of groups to report crossed.
     """
 
     file: Path
@@ -70,6 +72,7 @@ class Scoring:
     draws: int = 2000
     seed: int = 0
     max_missing: float = 0.01
+    crossed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ def score(
         inputs = _own(scoring)
     else:
         inputs = _of_benchmark(scoring, benchmark, data, progress)
+    if scoring.crossed:
+        inputs = replace(inputs, samples=with_crossed(inputs.samples, scoring.crossed))
     plan = _plan(scoring, inputs.samples.benchmark)
     planning.check_samples(inputs.samples, plan)
     watch.lap("read data")
@@ -140,7 +145,7 @@ def score(
     resamples = resamples_of(made, plan)
     rows = numbers_of(made, plan, inputs.samples.benchmark, resamples, progress).rows
     watch.lap("statistics")
-    readings = load_readings(inputs.samples.benchmark, data, progress)
+    readings = load_readings(own_card(inputs.samples.benchmark), data, progress)
     found = examined(made, plan, inputs.samples, resamples, progress, readings)
     watch.lap("examination")
 
@@ -221,6 +226,7 @@ def _plan(scoring: Scoring, benchmark: Benchmark) -> Plan:
             "draws": scoring.draws,
             "seed": scoring.seed,
             "max_missing": scoring.max_missing,
+            "crossed": scoring.crossed,
         }
     )
 
@@ -241,7 +247,7 @@ def _record(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         plan=plan,
         benchmark=card,
-        benchmark_digest=card.content_digest,
+        benchmark_digest=own_card(card).content_digest,
         model=None,
         methods=tuple(methods),
         data=counted.model_copy(update={"account": {**counted.account, **inputs.account}}),
