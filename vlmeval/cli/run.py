@@ -152,8 +152,8 @@ def run(
     options = EmbedOptions(device=device, dtype=dtype.value, batch_size=batch_size, workers=workers)
     shared = probe.plain(
         methods=methods, prompts=tuple(prompts or ()), aggregation=aggregation, score=score, pooling=pooling,
-        split=split, draws=draws, permutations=permutations, seed=seed, dtype=dtype, probe=fitting, few_shot=few_shot, limit=limit,
-        max_missing=max_missing, crossed=read_pairs(cross or ()), estimate_tone=estimate_tone,
+        split=split, draws=draws, permutations=permutations, seed=seed, dtype=dtype, probe=fitting, few_shot=few_shot,
+        limit=limit, max_missing=max_missing, crossed=read_pairs(cross or ()), estimate_tone=estimate_tone,
     )  # fmt: skip
     pairs = [(one_bench, one_model) for one_bench in dict.fromkeys(bench) for one_model in dict.fromkeys(model)]
     plans = [Plan.model_validate({"benchmark": one, "model": other, **shared}) for one, other in pairs]

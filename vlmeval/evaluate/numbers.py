@@ -3,7 +3,8 @@
 Comes in: `Made` (predictions and methods), Plan, card. Goes out: `Numbers`. One set of resamples serves all of them, so
 that differences are paired. How much is reported of each:
 
-- zero-shot's first prompt set and each probe, at the card's level: every metric, by class, group and class x group;
+- zero-shot's first prompt set and each probe, at the card's level: every metric, by class, group and class x group,
+  with the permutation tests of no difference between the levels of a group;
 - other prompt sets, and the other level: every metric, over all samples and by class;
 - points of few-shot curves: the card's headline metrics and sensitivity, by class and by group, no class x group;
 - differences to zero-shot, of probes and few-shot points: the same as points of curves.
@@ -65,7 +66,8 @@ def numbers_of(
         predictions = predictions_of(made, method)
         if method.curve is None:
             groups: Detail = "full" if (method.id, method.level) in leading else "none"
-            found.rows += estimate(predictions, benchmark, resamples, groups=groups).rows()
+            whole = estimate(predictions, benchmark, resamples, groups=groups, permutations=plan.permutations)
+            found.rows += whole.rows()
         if method.curve is None and not reference.compares(method):
             continue
         brief = estimate(predictions, benchmark, resamples, metrics=_brief(benchmark), groups="averages")

@@ -1,6 +1,7 @@
 """All estimates of one method at one level, and what is made of them: metric rows, differences from another method.
 
-In: `Estimate`s with their draws. Out: `MetricRow`s with percentile intervals, and (`differences.py`) `Difference`s.
+In: `Estimate`s with their draws. Out: `MetricRow`s with intervals of the kind that the metric says (`intervals.py`), or
+of gaps (`gaps.py`), and (`differences.py`) `Difference`s.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import numpy as np
 from vlmeval.records import Difference, MetricRow
 from vlmeval.stats.differences import paired
 from vlmeval.stats.estimates import Estimate
-from vlmeval.stats.intervals import intervals, number
+from vlmeval.stats.intervals import limits, number
+from vlmeval.stats.registry import metric_info
 from vlmeval.stats.seeds import Seeds
 from vlmeval.stats.table import Floats
 
@@ -30,15 +32,23 @@ class Estimates:
         return self.seeds.table.predictions.method
 
     def rows(self) -> list[MetricRow]:
-        """Make metric rows with 95 % percentile intervals; only the sample's value where there are no draws.
+        """Make metric rows with 95 % intervals; only the sample's value where there are no draws.
 
         Draws in which the metric is undefined are left out and their share is stored; with more than 5 % of them (or
         a suppressed value) there is no interval.
         """
-        shown = [i for i, e in enumerate(self.estimates) if e.reason is None]
         found = np.full((3, len(self.estimates)), np.nan)
-        if shown:
-            found[:, shown] = intervals(np.array([self.estimates[i].draws[1:] for i in shown]))
+        by_metric: dict[str, list[int]] = {}
+        for i, e in enumerate(self.estimates):
+            if e.reason is None and e.limits is None:
+                by_metric.setdefault(e.metric, []).append(i)
+            elif e.reason is None and e.limits is not None and len(e.draws) > 1:
+                found[:, i] = *e.limits(), np.isnan(e.draws[1:]).mean()
+        for metric_id, own in by_metric.items():
+            metric = metric_info(metric_id, self.seeds.table.benchmark.task)
+            draws = np.array([self.estimates[i].draws for i in own])
+            support = [self.estimates[i].support or self.estimates[i].n_units for i in own]
+            found[:, own] = limits(metric.interval, draws, support, metric.bounds)
         return [self._row(e, facts) for e, facts in zip(self.estimates, found.T, strict=True)]
 
     def minus(self, other: Estimates, versus: str | None = None) -> list[Difference]:
@@ -100,4 +110,6 @@ class Estimates:
             undefined_draws=undefined,
             seeds=self.seeds.number if shown else None,
             seed_sd=float(np.std(e.by_seed, ddof=1)) if shown and several and e.by_seed is not None else None,
+            p=e.p,
+            p_adjusted=e.p_adjusted,
         )

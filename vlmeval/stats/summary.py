@@ -102,7 +102,7 @@ def estimate(
     asked = Asked(seeds, chosen, by_name=metrics is not None)
     found = asked.everything(groups=groups, classes=classes)
     if permutations:
-        found = tested(found, asked, permutations)
+        found = tested(found, seeds, lambda own, some: Asked(own, some, by_name=True).count, permutations)
     return Estimates(tuple(found), seeds)
 
 
@@ -139,7 +139,7 @@ class Asked:
         grouped = self.of_groups()
         for group in table.benchmark.available_groups if groups != "none" else ():
             if group.id in table.groups:
-                found += grouped.group(group, classes=classes and groups == "full")
+                found += grouped.group(group, classes=classes and groups == "full" and group.crossed is None)
         return found
 
     def count(self, cell: Cell) -> Counted:
