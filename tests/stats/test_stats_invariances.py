@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_predictions import benchmark, predictions
 
-from vlmeval.records import MetricRow, Predictions
+from vlmeval.records import GAPS, MetricRow, Predictions
 from vlmeval.stats import Resamples, metric_info, summarise
 
 TASKS = st.sampled_from(["single-label", "multi-label"])
 SEEDS = st.integers(0, 1000)
-GAPS = ("worst", "max-min", "last-first")
 quick = settings(max_examples=12, deadline=None)
 
 

@@ -36,7 +36,7 @@ def weighted(p: Predictions, task: str, draws: int = 4):
     metrics = all_metrics(task)
     columns = {m.columns: m.columns(table) for m in metrics if m.columns}
     cell = whole(table)
-    every = Ranked(np.ones(table.truth.shape[1], dtype=bool), precision=True, drawn=(Drawn.all_of(counts),))
+    every = Ranked(np.ones(table.truth.shape[1], dtype=bool), True, (Drawn.all_of(counts),), points=True)
     sums = cell_sums((table,), cell.rows, every, (columns,))
     counted = Counted(cell, Seeds((table,), np.ones((1, 1 + draws), dtype=np.uint8)), sums)
     out = {(e.metric, e.averaging, e.class_id): e.draws for m in metrics for e in estimates_of(m, counted)}

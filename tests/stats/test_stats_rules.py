@@ -112,9 +112,15 @@ def test_every_metric_has_its_rows_in_every_cell() -> None:
         for metric in all_metrics(task):
             own = [r for r in rows if r.metric == metric.id]
             levels = {(r.group, r.group_level) for r in own} - {("tone", g) for g in GAPS}
-            assert {(None, None), *(("tone", t) for t in TONES)} <= levels
-            per_cell = 5 + len(metric.averages) if metric.scope == "class" else 1
+            # What the card has no words for says so once, and not again in every group.
+            everywhere = metric.by_group != "none" and metric.unavailable is None
+            assert {(None, None), *(("tone", t) for t in TONES if everywhere)} <= levels
+            assert everywhere or levels == {(None, None)}
+            by_class = 5 if metric.scope == "class" and metric.by_class else 0
+            per_cell = by_class + len(metric.averages) if metric.scope == "class" else 1
             assert sum(r.group is None for r in own) == per_cell
+            if metric.by_group == "averages":
+                assert not any(r.group and r.class_id for r in own)
         assert not any(r.group == "monk" for r in rows)
         keys = [(r.metric, r.averaging, r.class_id, r.group, r.group_level) for r in rows]
         assert len(set(keys)) == len(keys)

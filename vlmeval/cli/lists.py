@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -116,7 +117,7 @@ def _metrics(_: Catalog) -> list[Row]:
             "metric": metric.id,
             "name": metric.name,
             "better": metric.direction,
-            "bounds": metric.bounds,
+            "bounds": tuple(b if math.isfinite(b) else None for b in metric.bounds),
             "tasks": tuple(metric.tasks),
             "source": metric.source,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from vlmeval.errors import UnknownNameError
@@ -43,7 +44,7 @@ def metric_view(metric: str, task: Task | None = None) -> View:
         "name": name,
         "short": name.split(" (")[0],
         "direction": info.direction,
-        "bounds": list(info.bounds),
+        "bounds": [b if math.isfinite(b) else None for b in info.bounds],
         "definition": info.definition,
         "source": info.source,
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from vlmeval.stats.examples import ONE_CLASS, SHARED_BINS, Example
 from vlmeval.stats.registry import BOTH, Formula, Metric, register
 from vlmeval.stats.sums import Sums
 from vlmeval.stats.table import Floats, Table
@@ -114,6 +115,7 @@ _add(
     "AUROC (one vs rest)",
     auroc,
     "Hanley & McNeil 1982; " + _sklearn("roc_auc_score"),
+    example=Example(ONE_CLASS, 20 / 24, "The positives score higher than 6, 6, 5 and 3 of the 6 negatives: 20 / 24."),
     needs="scores",
     ranks="wins",
     **_COMPARED,
@@ -123,21 +125,53 @@ _add(
     "average precision",
     average_precision,
     _sklearn("average_precision_score"),
+    example=Example(
+        ONE_CLASS, (1 + 1 + 3 / 4 + 4 / 7) / 4, "Precision at the positives: 1/1, 2/2, 3/4, 4/7. Their mean."
+    ),
     needs="scores",
     ranks="precision-mass",
     **_COMPARED,
 )
-_add("sensitivity", "sensitivity", sensitivity, _sklearn("recall_score"), needs="decision", **_COMPARED)
 _add(
-    "specificity", "specificity", specificity, "isic-challenge-scoring, binary_specificity", needs="decision", gaps=True
+    "sensitivity",
+    "sensitivity",
+    sensitivity,
+    _sklearn("recall_score"),
+    needs="decision",
+    example=Example(ONE_CLASS, 3 / 4, "3 of the 4 positives reach the threshold of 0.6."),
+    **_COMPARED,
 )
-_add("precision", "precision", precision, _sklearn("precision_score"), needs="decision")
-_add("f1", "F1", f1, _sklearn("f1_score"), needs="decision")
+_add(
+    "specificity",
+    "specificity",
+    specificity,
+    "isic-challenge-scoring, binary_specificity",
+    needs="decision",
+    example=Example(ONE_CLASS, 5 / 6, "5 of the 6 negatives stay below the threshold of 0.6."),
+    gaps=True,
+)
+_add(
+    "precision",
+    "precision",
+    precision,
+    _sklearn("precision_score"),
+    needs="decision",
+    example=Example(ONE_CLASS, 3 / 4, "3 of the 4 rows that reach the threshold are positive."),
+)
+_add(
+    "f1",
+    "F1",
+    f1,
+    _sklearn("f1_score"),
+    needs="decision",
+    example=Example(ONE_CLASS, 3 / 4, "TP 3, FP 1, FN 1: 6 / (6 + 1 + 1)."),
+)
 _add(
     "balanced-accuracy",
     "balanced accuracy (mean of sensitivity and specificity)",
     balanced_accuracy,
     _sklearn("balanced_accuracy_score"),
+    example=Example(ONE_CLASS, (3 / 4 + 5 / 6) / 2, "(3/4 + 5/6) / 2."),
     needs="decision",
     tasks=("multi-label",),
     averages=("macro",),
@@ -148,6 +182,9 @@ _add(
     "expected calibration error",
     class_ece,
     "Naeini et al. 2015; Guo et al. 2017",
+    example=Example(
+        SHARED_BINS, 0.05, "Half the rows: |0.23 - 1/4| = 0.02. The other half: |0.83 - 3/4| = 0.08. Mean 0.05."
+    ),
     needs="probability",
     tasks=("multi-label",),
     direction="lower",
@@ -159,6 +196,7 @@ _add(
     "prevalence",
     prevalence,
     "definition",
+    example=Example(ONE_CLASS, 4 / 10, "4 of 10 rows."),
     needs="truth",
     direction="none",
     averages=("macro",),

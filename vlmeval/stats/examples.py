@@ -48,15 +48,25 @@ ONE_CLASS = Rows(
 )
 """Positives rank 1st, 2nd, 4th and 7th of ten; four rows reach the threshold."""
 
-FOUR_CLASSES = Rows(
-    "four-classes",
-    "Four pictures, each of one of four conditions",
+SHARED_BINS = Rows(
+    "shared-bins",
+    "Eight pictures, one condition against the rest, four different probabilities",
+    ("condition", "rest"),
+    ((0, 1), (1, 0), (0, 1), (0, 1), (1, 0), (0, 1), (1, 0), (1, 0)),
+    tuple((p, round(1 - p, 2)) for p in (0.2, 0.2, 0.26, 0.26, 0.8, 0.8, 0.86, 0.86)),
+    (0.5, 0.5),
+)
+"""In bins of equal width the first four rows are together (mean 0.23, 1 of 4) and the last four (0.83, 3 of 4)."""
+
+FIVE_ROWS = Rows(
+    "five-rows",
+    "Five pictures, each of one of four conditions",
     ("nevus", "melanoma", "carcinoma", "keratosis"),
-    ((1, 0, 0, 0), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0)),
-    ((0.7, 0.1, 0.1, 0.1), (0.2, 0.6, 0.1, 0.1), (0.1, 0.8, 0.05, 0.05), (0.4, 0.3, 0.2, 0.1)),
+    ((1, 0, 0, 0), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)),
+    ((0.7, 0.1, 0.1, 0.1), (0.2, 0.6, 0.1, 0.1), (0.1, 0.8, 0.05, 0.05), (0.4, 0.3, 0.1, 0.2), (0.1, 0.2, 0.1, 0.6)),
     malignant=(False, True, True, None),
 )
-"""The first and third are decided rightly."""
+"""Rows 1, 3 and 5 are decided rightly; the card calls keratosis neither malignant nor benign."""
 
 TWO_LABELS = Rows(
     "two-labels",
@@ -66,4 +76,6 @@ TWO_LABELS = Rows(
     ((0.9, 0.2), (0.4, 0.7), (0.8, 0.6), (0.1, 0.3)),
     (0.5, 0.5),
 )
-"""Of eight answers two are wrong: eczema missed in the second row and seen in the third."""
+"""Of eight answers two are wrong: eczema missed in row 2 and seen in row 3."""
+
+ALL = (ONE_CLASS, SHARED_BINS, FIVE_ROWS, TWO_LABELS)

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from vlmeval.stats.classwise import BINS, bin_of, ratio, sensitivity
+from vlmeval.stats.examples import FIVE_ROWS, TWO_LABELS, Example
 from vlmeval.stats.registry import Metric, register
 from vlmeval.stats.sums import Sums
 from vlmeval.stats.table import Floats, Table
@@ -154,6 +155,7 @@ for _metric in (
         needs="decision",
         source=_sklearn("balanced_accuracy_score"),
         formula=balanced_accuracy,
+        example=Example(FIVE_ROWS, 5 / 8, "Sensitivities 1/2, 1, 0 and 1. Their mean."),
         per_present_class=True,
         gaps=True,
     ),
@@ -163,15 +165,32 @@ for _metric in (
         needs="truth",
         source="definition",
         formula=balanced_accuracy_chance,
+        example=Example(FIVE_ROWS, 1 / 4, "Four classes: 1 / 4."),
     ),
-    _single("accuracy", "accuracy", needs="decision", source=_sklearn("accuracy_score"), formula=accuracy, gaps=True),
-    _single("accuracy-chance", "accuracy by chance", needs="truth", source="definition", formula=accuracy_chance),
+    _single(
+        "accuracy",
+        "accuracy",
+        needs="decision",
+        source=_sklearn("accuracy_score"),
+        formula=accuracy,
+        example=Example(FIVE_ROWS, 3 / 5, "Rows 1, 3 and 5 of 5 are right."),
+        gaps=True,
+    ),
+    _single(
+        "accuracy-chance",
+        "accuracy by chance",
+        needs="truth",
+        source="definition",
+        formula=accuracy_chance,
+        example=Example(FIVE_ROWS, 1 / 4, "Four classes: 1 / 4."),
+    ),
     _single(
         "accuracy-majority",
         "accuracy of the majority class",
         needs="truth",
         source=_sklearn("accuracy_score") + " of sklearn.dummy.DummyClassifier(strategy='most_frequent')",
         formula=accuracy_majority,
+        example=Example(FIVE_ROWS, 2 / 5, "Nevus is the most frequent: 2 of 5 rows."),
     ),
     _single(
         "top-3-accuracy",
@@ -179,6 +198,7 @@ for _metric in (
         needs="scores",
         source=_sklearn("top_k_accuracy_score"),
         formula=top_3_accuracy,
+        example=Example(FIVE_ROWS, 4 / 5, "Only in row 4 is the true class the lowest of the four."),
         columns=_in_top_3,
     ),
     _single(
@@ -188,6 +208,12 @@ for _metric in (
         needs="decision",
         source="Cohen 1960; " + _sklearn("cohen_kappa_score"),
         formula=cohen_kappa,
+        example=Example(
+            FIVE_ROWS,
+            (0.6 - 0.28) / (1 - 0.28),
+            "Accuracy 0.6. True 2, 1, 1, 1 and given 2, 2, 0, 1: expected (4 + 2 + 0 + 1) / 25 = 0.28. "
+            "(0.6 - 0.28) / (1 - 0.28).",
+        ),
     ),
     _single(
         "mcc",
@@ -196,6 +222,9 @@ for _metric in (
         needs="decision",
         source="Gorodkin 2004; " + _sklearn("matthews_corrcoef"),
         formula=mcc,
+        example=Example(
+            FIVE_ROWS, 8 / (18 * 16) ** 0.5, "(3 x 5 - 7) / square root of (25 - 7)(25 - 9): 8 / square root of 288."
+        ),
     ),
     _single(
         "ece",
@@ -204,6 +233,11 @@ for _metric in (
         needs="probability",
         source="Naeini et al. 2015; Guo et al. 2017",
         formula=top_label_ece,
+        example=Example(
+            FIVE_ROWS,
+            1.1 / 5,
+            "Rows 2 and 5 share the bin of 0.6: |0.6 - 0 + 0.6 - 1| = 0.2. The others: 0.3, 0.2, 0.4. 1.1 / 5.",
+        ),
         columns=_top_label_columns,
     ),
     _multi(
@@ -212,6 +246,7 @@ for _metric in (
         needs="decision",
         source=_sklearn("hamming_loss"),
         formula=hamming_loss,
+        example=Example(TWO_LABELS, 2 / 8, "2 of 8 answers are wrong."),
         gaps=True,
     ),
     _multi(
@@ -220,6 +255,7 @@ for _metric in (
         needs="truth",
         source="definition",
         formula=hamming_majority,
+        example=Example(TWO_LABELS, 4 / 8, "Both absent in every row: 4 of 8 answers are wrong."),
     ),
     _multi(
         "subset-accuracy",
@@ -228,6 +264,7 @@ for _metric in (
         needs="decision",
         source=_sklearn("accuracy_score") + " on indicator matrices",
         formula=subset_accuracy,
+        example=Example(TWO_LABELS, 2 / 4, "Rows 1 and 4 of 4 are right in both."),
         columns=_all_right,
     ),
     _multi(
@@ -236,6 +273,9 @@ for _metric in (
         needs="scores",
         source="Tsoumakas et al. 2010; " + _sklearn("label_ranking_loss"),
         formula=ranking_loss,
+        example=Example(
+            TWO_LABELS, 1 / 4, "Rows 1 and 3 have a pair; in row 3 the absent one scores higher. 1 of 4 rows."
+        ),
         columns=_badly_ranked,
     ),
 ):

@@ -1,10 +1,10 @@
 """The open set of metrics: what a metric is, and where all of them are found by id.
 
-A metric is one function from `Sums` to its values, registered with `metric(...)`; its docstring is the formula people
-read. See `classwise.py`, `overall.py`, `probabilities.py`, `operating.py` and `malignancy.py` for all of them. To add
-one: write the function, register it with a worked example (a test computes every one of them, and holds every metric
-to the invariances and to an oracle), and if it needs a sum that `Sums` has not, give it ``columns`` (row values to be
-summed for it).
+A metric is one function from `Sums` to its values, registered with all that is known of it; its docstring is the
+formula people read. They are in `classwise.py`, `overall.py`, `brier.py`, `probabilities.py`, `operating.py` and
+`malignancy.py`. To add one: write the function, register it with a worked example (tests compute every example, and
+hold every metric to the invariances and to an oracle), and if it needs a sum that `Sums` has not, give it ``columns``
+(row values to be summed for it).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vlmeval.stats.sums import Columns, Sums
 from vlmeval.stats.table import Floats, Table, View
 
 Formula = Callable[[Sums], Floats]
-Scope = Literal["class", "overall"]
+Scope = Literal["class", "overall", "levels"]
 Need = Literal["truth", "scores", "decision", "probability", "distribution"]
 Ranks = Literal["wins", "precision-mass", "points"]
 ByGroup = Literal["full", "averages", "none"]
@@ -44,7 +44,8 @@ class Metric:
     tasks
         The tasks it is defined for.
     scope
-        ``class``: one value a class, and averages of them; ``overall``: one value for all classes together.
+        ``class``: one value a class, and averages of them; ``overall``: one value for all classes together;
+        ``levels``: one value a class, between the levels of a group (`fairness.py`).
     needs
         ``truth`` only, ``scores`` (ranks), a ``decision``, ``probability`` (scores that are probabilities), or
         ``distribution`` (probabilities over the classes that sum to 1).
@@ -84,7 +85,7 @@ class Metric:
     needs: Need
     source: str
     formula: Formula
-    example: Example | None = None
+    example: Example
     columns: Columns | None = None
     ranks: Ranks | None = None
     averages: tuple[Literal["macro", "weighted"], ...] = ()
@@ -131,7 +132,16 @@ def register(metric: Metric) -> None:
 
 
 def all_metrics(task: Task | None = None) -> tuple[Metric, ...]:
-    """Every metric in the order of registration, or those of one task."""
+    """Every metric of a cell in the order of registration, or those of one task."""
+    return tuple(m for m in _registered(task) if m.scope != "levels")
+
+
+def metrics_between_levels(task: Task | None = None) -> tuple[Metric, ...]:
+    """Every metric between the levels of a group."""
+    return tuple(m for m in _registered(task) if m.scope == "levels")
+
+
+def _registered(task: Task | None) -> tuple[Metric, ...]:
     return tuple(dict.fromkeys(m for (_, t), m in _REGISTRY.items() if task in (None, t)))
 
 

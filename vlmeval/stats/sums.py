@@ -62,7 +62,8 @@ class Sums:
 
     def point(self, name: str) -> Floats:
         """[D, K] one reading of the ROC curve, one of `roc.POINTS`."""
-        return self.points[POINTS.index(name)]
+        found: Floats = self.points[POINTS.index(name)]
+        return found
 
 
 @dataclass(frozen=True)
