@@ -87,7 +87,7 @@ def _p(number: PairedNumber, tests: int) -> str:
     raw = f", {p_text(number.p)}"
     if number.p_adjusted is None or tests < 2 or p_text(number.p) == p_text(number.p_adjusted):
         return raw
-    return f"{raw} ({p_text(number.p_adjusted)} corrected for {tests} tests)"
+    return f"{raw} ({p_text(number.p_adjusted).removeprefix('p = ').removeprefix('p ')} corrected for {tests} tests)"
 
 
 def p_text(p: float) -> str:

@@ -3,20 +3,22 @@
 ``build_view`` gathers every fact the page shows into JSON-able data (view.py and the modules it calls: headline,
 tables, methods, fewshot, fitted, strata, curves, about); ``render`` turns that dict into the page (render.py; charts/
 makes the Vega-Lite specifications). ``build_side_by_side`` and ``render_side_by_side`` do the same for several runs,
-``build_leaderboard`` and ``render_leaderboard`` for any number of them, ranked.
+``build_leaderboard`` and ``render_leaderboard`` for any number of them, ranked, ``build_comparison`` and
+``render_comparison`` for what `vlmeval.compare` found.
 Templates, style sheet, script and chart runtime are in the data folder `reports/`.
 """
 
+from vlmeval.report.compare import build_comparison
 from vlmeval.report.contamination import contamination_view
 from vlmeval.report.leaderboard import build_leaderboard
 from vlmeval.report.leaderboard_text import leaderboard_csv, leaderboard_markdown
-from vlmeval.report.compare import build_comparison
 from vlmeval.report.lookup import headline_method
-from vlmeval.report.render import render, render_leaderboard, render_side_by_side
+from vlmeval.report.render import render, render_comparison, render_leaderboard, render_side_by_side
 from vlmeval.report.side_by_side import build_side_by_side
 from vlmeval.report.view import build_view
 
 __all__ = [
+    "build_comparison",
     "build_leaderboard",
     "build_side_by_side",
     "build_view",
@@ -25,6 +27,7 @@ __all__ = [
     "leaderboard_csv",
     "leaderboard_markdown",
     "render",
+    "render_comparison",
     "render_leaderboard",
     "render_side_by_side",
 ]

@@ -22,8 +22,17 @@ class Item(NamedTuple):
     chance: float | None = None
 
 
-def forest(items: Sequence[Item], title: str, chance: float | None = None, reference: float | None = None) -> Spec:
+def forest(
+    items: Sequence[Item],
+    title: str,
+    chance: float | None = None,
+    reference: float | None = None,
+    *,
+    fine: bool = False,
+) -> Spec:
     """Return a forest plot with a dashed line at chance and a thin one at a reference value (everyone together).
+
+    ``fine``: of small differences, on a scale as narrow as they are.
 
     Lines without a value keep their label, so that what is suppressed is seen to be missing.
     """
@@ -31,10 +40,11 @@ def forest(items: Sequence[Item], title: str, chance: float | None = None, refer
 
     labels = distinct([item.label for item in items])
     values = [_row(i, labels[i], item) for i, item in enumerate(items) if _has_value(item)]
-    ticks = _ticks([v[key] for v in values for key in ("lo", "hi", "ch") if v[key] is not None], chance)
+    held = [v[key] for v in values for key in ("lo", "hi", "ch") if v[key] is not None]
+    ticks, digits = _fine_ticks([*held, chance or 0.0]) if fine else (_ticks(held, chance), 1)
     scale = alt.Scale(domain=[ticks[0], ticks[-1]], nice=False)
     x = {
-        name: alt.X(f"{name}:Q", title=title, scale=scale).axis(values=ticks, format=".1f", labelFlush=False)
+        name: alt.X(f"{name}:Q", title=title, scale=scale).axis(values=ticks, format=f".{digits}f", labelFlush=False)
         for name in ("lo", "v", "ch", "c")
     }
     y = alt.Y("k:N", scale=alt.Scale(domain=[str(i) for i in range(len(labels))]), sort=None, title=None)
@@ -93,3 +103,16 @@ def _ticks(numbers: Sequence[float], chance: float | None) -> list[float]:
         low, high = low - low % 2, high + high % 2
         return [t / 10 for t in range(low, high + 1, 2)]
     return [t / 10 for t in range(low, high + 1)]
+
+
+def _fine_ticks(numbers: Sequence[float]) -> tuple[list[float], int]:
+    """Return at most eight tick positions whose ends hold all numbers, and the digits that they need."""
+    low, high = min(numbers), max(numbers)
+    if high - low < 1e-3:
+        low, high = low - 0.01, high + 0.01
+    width = high - low
+    steps = [(mantissa * 10.0**-digits, digits) for digits in range(4, 0, -1) for mantissa in (1, 2, 5)]
+    step, digits = next((s for s in steps if width / s[0] <= 6), steps[-1])
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    last = max(last, first + 1)
+    return [round(i * step, digits + 1) for i in range(first, last + 1)], digits
