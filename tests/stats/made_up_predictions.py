@@ -99,3 +99,13 @@ def find(rows: list[MetricRow], metric: str, averaging: str = "overall", **where
     ]
     assert len(found) == 1, f"{len(found)} rows of {metric} {averaging} {where}"
     return found[0]
+
+
+def score_interval(values: np.ndarray, z: float = 1.959963984540054) -> list[float]:
+    """The proportions p that lie within z of their standard errors of the value, given the spread of its draws.
+
+    From the definition: the roots of (value - p)^2 = z^2 p (1 - p) / n.
+    """
+    value = values[0]
+    n = value * (1 - value) / np.var(values[1:])
+    return sorted(np.roots([1 + z**2 / n, -(2 * value + z**2 / n), value**2]).real.tolist())

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_up_predictions import TONES, benchmark, find, predictions
+from scipy.stats import binomtest
 
 from vlmeval.errors import DataError, UnknownNameError
 from vlmeval.records import Decision, Predictions
@@ -247,11 +248,13 @@ def test_one_unit_or_none_gives_reasons(n: int) -> None:
     assert all(r.value is None and r.reason and not r.greyed for r in rows)
 
 
-def test_all_units_alike_gives_an_interval_of_no_width() -> None:
+def test_all_units_alike_gives_the_interval_of_so_many_units() -> None:
+    """All draws are 1, which does not mean that the next unit could not be wrong."""
     p = predictions(n=200)
     rows = summary(replace(p, scores=p.y_true.astype(float)))
     row = find(rows, "accuracy")
-    assert (row.value, row.low, row.high) == (1, 1, 1)
+    theirs = binomtest(row.n_units, row.n_units).proportion_ci(method="wilson")
+    assert (row.value, row.low, row.high) == (1, pytest.approx(theirs.low, abs=1e-9), 1)
 
 
 def test_undefined_draws_are_dropped_counted_and_end_the_interval_above_five_per_cent() -> None:
