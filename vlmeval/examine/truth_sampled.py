@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from vlmeval.examine.truth_draws import LABELINGS, Block, blocks
 from vlmeval.examine.truth_ranks import Bools, ClassRanks, Codes, Floats, class_ranks, drawn_sums
 from vlmeval.examine.truth_rows import Found, is_grey, too_few
+from vlmeval.records.numbers import Averaging
 from vlmeval.stats import Metric, metric_info
 from vlmeval.stats.cells import SUPPRESS_BELOW
 from vlmeval.stats.overall import nanmean
@@ -151,20 +152,23 @@ class _Support:
 
     def by_class(self, metric: Metric, values: Floats, why: str | None) -> list[Found]:
         """Return the metric of each class, and its mean over the classes that can be shown."""
-        ids = self.seeds.table.benchmark.class_ids
-        shown = self.classes & ~self.seeds.unscored
-        found = [
-            self._found(metric, values[:, j], why or self._why_not(j), k=j, class_id=ids[j]) for j in range(len(ids))
-        ]
-        defined = shown & ~np.isnan(values[:1]).all(axis=0) if len(values) else shown
-        mean = nanmean(values[:, defined]) if defined.any() else np.full(len(values), np.nan)
-        reason = why or too_few(self.n_units, self._noun) or (None if defined.any() else self._none)
-        found.append(self._found(metric, mean, reason, n_classes=int(defined.sum())))
-        return found
+        found = []
+        for j, class_id in enumerate(self.seeds.table.benchmark.class_ids):
+            scarce = min(self.expected[j], self.n_units - self.expected[j])
+            about = {"class_id": class_id, "n_positive": round(float(self.positives[j]))}
+            found.append(self._found(metric, "class", values[:, j], why or self._why_not(j), scarce, **about))
+        shown = self.classes & ~self.seeds.unscored & ~np.isnan(values[: self.labelings]).all(axis=0)
+        reason = why or too_few(self.n_units, self._noun) or (None if shown.any() else self._none)
+        mean = nanmean(values[:, shown]) if shown.any() else np.full(len(values), np.nan)
+        about = {"n_classes": int(shown.sum()), "n_positive": round(float(self.positives[shown].sum()))}
+        # As for plain averages: read with care where that holds for half of the classes.
+        few = [is_grey(scarce) for scarce in np.minimum(self.expected, self.n_units - self.expected)[shown]]
+        scarce = 0 if 2 * sum(few) >= max(1, len(few)) else self.n_units
+        return [*found, self._found(metric, "macro", mean, reason, scarce, **about)]
 
     def overall(self, metric: Metric, values: Floats, why: str | None) -> Found:
         """Return a metric over all classes together."""
-        return self._found(metric, values, why or too_few(self.n_units, self._noun), averaging="overall")
+        return self._found(metric, "overall", values, why or too_few(self.n_units, self._noun), self.n_units)
 
     @property
     def _noun(self) -> str:
@@ -183,28 +187,16 @@ class _Support:
         return f"suppressed: fewer than {SUPPRESS_BELOW} positive or negative {self._noun}s ({counts})"
 
     def _found(
-        self,
-        metric: Metric,
-        values: Floats,
-        reason: str | None,
-        *,
-        averaging: str | None = None,
-        k: int | None = None,
-        class_id: str | None = None,
-        n_classes: int | None = None,
+        self, metric: Metric, averaging: Averaging, values: Floats, reason: str | None, scarce: float, **about: Any
     ) -> Found:
-        table = self.seeds.table
-        scarce = self.n_units if k is None else min(self.expected[k], self.n_units - self.expected[k])
         return Found(
             metric=metric.id,
-            averaging="overall" if averaging else "class" if class_id else "macro",
+            averaging=averaging,
             sample=values[: self.labelings],
             draws=values[self.labelings :],
-            n=len(table.unit),
+            n=len(self.seeds.table.unit),
             n_units=self.n_units,
-            n_positive=None if k is None else round(float(self.positives[k])),
-            class_id=class_id,
-            n_classes=n_classes,
             greyed=is_grey(scarce),
             reason=reason,
+            **about,
         )
