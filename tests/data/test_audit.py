@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from vlmeval.data.audit import audit, refuse_leaks
+from vlmeval.data.audit import audit, audit_tables, refuse_leaks
+from vlmeval.data.audit_pictures import audit_pictures
+from vlmeval.data.fingerprint import LENGTH
 from vlmeval.data.repeats import without_repeats
+from vlmeval.data.same_pictures import SamePictures, same_pictures
 from vlmeval.data.wording import counted
 from vlmeval.errors import LeakageError
 from vlmeval.records import Benchmark, Finding, ImageRef, Samples
@@ -32,15 +35,23 @@ def samples_of(card: Benchmark, n: int = 300, **changes: object) -> Samples:
     return Samples(**(parts | changes))  # type: ignore[arg-type]
 
 
+def same_bytes(samples: Samples, hashes: Mapping[str, str]) -> SamePictures:
+    """Return what hashes alone tell."""
+    return same_pictures(samples, hashes, np.full((len(samples), LENGTH), np.nan, dtype=np.float32))
+
+
+def of_pictures(samples: Samples, hashes: Mapping[str, str]) -> list[Finding]:
+    return audit_pictures(samples, same_bytes(samples, hashes)).findings
+
+
 def found(findings: list[Finding]) -> dict[str, tuple[str, int]]:
     return {finding.code: (finding.severity, finding.count) for finding in findings}
 
 
 def test_clean_data_has_no_findings(cards: Cards) -> None:
     samples = samples_of(cards("ham10000"))
-    hashes = {str(name): f"hash of {name}" for name in samples.ids}
     assert audit(samples) == []
-    assert audit(samples, hashes) == []
+    assert of_pictures(samples, {str(name): f"hash of {name}" for name in samples.ids}) == []
     refuse_leaks([], samples.benchmark)
 
 
@@ -51,10 +62,13 @@ def test_a_unit_in_two_splits_stops_a_clean_protocol(cards: Cards) -> None:
     findings = audit(samples)
     assert found(findings)["unit-in-splits"] == ("violation", 1)
     assert found(findings)["test-shares-unit"] == ("warning", 1)
-    assert findings[0].examples == ("u0",)
+    assert findings[0].examples == ("lesion u0: i0 in train, i299 in test",)
     with pytest.raises(LeakageError, match="more than one split") as caught:
         refuse_leaks(findings, samples.benchmark)
-    assert "u0" in (caught.value.found or "")
+    assert "lesion u0: i0 in train" in (caught.value.found or "")
+    lines = {f"i{k}": k + 2 for k in range(300)}
+    (told,) = (one for one in audit_tables(samples, lines).findings if one.code == "unit-in-splits")
+    assert told.examples == ("lesion u0: i0 (line 2) in train, i299 (line 301) in test",)
 
 
 def test_a_leaky_protocol_is_warned_about_and_its_size_told(cards: Cards) -> None:
@@ -78,10 +92,10 @@ def test_one_file_or_one_content_in_two_splits(cards: Cards) -> None:
     images[299] = images[3]
     findings = audit(samples_of(card, images=tuple(images)))
     assert found(findings)["picture-in-splits"] == ("violation", 1)
-    assert findings[0].examples == ("i3 = i299",)
+    assert findings[0].examples == ("i3.jpg: i3 in train, i299 in test",)
 
     hashes = {f"i{k}": f"h{k}" for k in range(300)} | {"i298": "h1"}
-    with_hashes = found(audit(samples_of(card), hashes))
+    with_hashes = found(of_pictures(samples_of(card), hashes))
     assert with_hashes["content-in-splits"] == ("violation", 1)
     assert with_hashes["repeated-content"] == ("info", 1)
     assert with_hashes["content-labels-differ"] == ("warning", 1)
@@ -94,18 +108,20 @@ def test_a_repeat_found_in_the_bytes_leaves_the_split_that_is_not_evaluated(card
     split = dict(zip(samples.ids.tolist(), samples.split.tolist(), strict=True))
     train, test = ([name for name in split if split[name] == part] for part in ("train", "test"))
     hashes = {name: name for name in split} | {train[4]: "same", test[4]: "same", test[9]: "same"}
-    assert found(audit(samples, hashes))["content-in-splits"] == ("violation", 1)
+    assert found(of_pictures(samples, hashes))["content-in-splits"] == ("violation", 1)
 
-    left, findings = without_repeats(samples, hashes)
+    stays, findings = without_repeats(samples, same_bytes(samples, hashes))
+    left = samples.take(stays)
     unit = samples.units[samples.ids == train[4]][0]
     assert set(samples.ids.tolist()) - set(left.ids.tolist()) == set(samples.ids[samples.units == unit].tolist())
     assert [f.message for f in findings] == [
-        "1 lesion (2 pictures) left out: a byte-identical picture is in a split that goes before"
+        "1 lesion (2 pictures: 2 of train) left out: the same picture, byte for byte or nearly, is in a split that goes "
+        "before"
     ]
     assert findings[0].examples == (unit,)
-    assert "content-in-splits" not in found(audit(left, hashes))
+    assert "content-in-splits" not in found(of_pictures(left, hashes))
 
-    kept, _ = without_repeats(samples, hashes, "train")
+    kept = samples.take(without_repeats(samples, same_bytes(samples, hashes), "train")[0])
     assert kept.in_split("train").ids.tolist() == train
     assert len(kept.in_split("test")) == len(test) - 4
 
@@ -116,8 +132,8 @@ def test_splits_that_others_fixed_are_not_touched(cards: Cards, name: str) -> No
     labels = np.zeros((300, len(card.classes)), dtype=bool)
     labels[:, 0] = True
     samples = samples_of(card, labels=labels, groups={})
-    left, findings = without_repeats(samples, dict.fromkeys(samples.ids.tolist(), "same"))
-    assert left is samples
+    stays, findings = without_repeats(samples, same_bytes(samples, dict.fromkeys(samples.ids.tolist(), "same")))
+    assert stays.all()
     assert findings == []
 
 
@@ -130,7 +146,10 @@ def test_numbers_agree_with_their_nouns(number: int, noun: str, words: str) -> N
 
 
 def test_pictures_without_a_hash_are_not_taken_for_equal(cards: Cards) -> None:
-    assert audit(samples_of(cards("ham10000")), {}) == []
+    told = of_pictures(samples_of(cards("ham10000")), {})
+    assert [(one.code, one.severity) for one in told] == [("pictures-not-compared", "info")]
+    few = of_pictures(samples_of(cards("ham10000")), {"i0": "a"})
+    assert few == []
 
 
 def test_contradictions_inside_a_unit(cards: Cards) -> None:

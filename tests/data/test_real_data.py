@@ -17,8 +17,10 @@ import pytest
 
 from vlmeval.catalog import load_catalog
 from vlmeval.data import load_samples
-from vlmeval.data.audit import audit
+from vlmeval.data.audit_pictures import audit_pictures
 from vlmeval.data.describe import describe
+from vlmeval.data.fingerprint import LENGTH
+from vlmeval.data.same_pictures import same_pictures
 from vlmeval.records import Benchmark
 
 pytestmark = pytest.mark.realdata
@@ -205,7 +207,9 @@ def test_identical_ham10000_pictures_are_within_a_lesion(cards: Cards, real_data
         for name, image in zip(samples.ids.tolist(), samples.images, strict=True)
     }
     assert len(set(hashes.values())) == 10_013
-    findings = {finding.code: finding.count for finding in audit(samples, hashes)}
+    nothing = np.full((len(samples), LENGTH), np.nan, dtype=np.float32)
+    told = audit_pictures(samples, same_pictures(samples, hashes, nothing)).findings
+    findings = {finding.code: finding.count for finding in told}
     assert findings["repeated-content"] == 2
     assert "content-in-splits" not in findings
     assert "content-labels-differ" not in findings

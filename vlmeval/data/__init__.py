@@ -61,6 +61,16 @@ def prepare(benchmark: Benchmark, root: Path | None = None, progress: Progress =
         make(benchmark, data_root(benchmark, root), progress)
 
 
+def table_lines(benchmark: Benchmark, root: Path | None = None) -> tuple[Path | None, dict[str, int]]:
+    """Return the table that the rows are read from and the line of each sample id, where the adapter can tell."""
+    lines = getattr(adapter(benchmark.data.adapter), "lines", None)
+    return (
+        (None, {})
+        if lines is None
+        else cast("tuple[Path, dict[str, int]]", lines(benchmark, data_root(benchmark, root)))
+    )
+
+
 def load_samples(benchmark: Benchmark, root: Path | None = None, progress: Progress = silent) -> Samples:
     """Read a benchmark's samples.
 

@@ -1,91 +1,147 @@
 """Look for what would make numbers wrong: leaks between splits, labels that contradict each other, tiny classes.
 
-Comes in: Samples, and the pictures' content hashes when they are known. Goes out: a list of Findings, worst first. A
-``violation`` stops a run (`refuse_leaks`) unless the card's protocol says itself that it leaks.
+Comes in: Samples. Goes out: Findings, worst first, and for a run an `AuditCheck` for each thing that was looked for.
+What the tables tell is looked for before anything is read (`audit_tables`), what pictures tell afterwards
+(`audit_pictures.py`, `neighbours.py`), what is left to count last (`audit_counts`). A ``violation`` stops a run
+(`refuse_leaks`) unless the card's protocol says itself that it leaks.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal
 
 from vlmeval.data.wording import counted
 from vlmeval.errors import LeakageError
-from vlmeval.records import Benchmark, Finding, Samples
+from vlmeval.records import AuditCheck, Benchmark, Finding, Samples
 
 SMALL: Final = 10
 """Below so many positive (or negative) units in the test split a class's figures are suppressed."""
 
 EXAMPLES: Final = 5
+SHOWN_ROWS: Final = 4  # of one unit or picture, in an example
 _ORDER: Final = {"violation": 0, "warning": 1, "info": 2}
 
 
-def audit(samples: Samples, hashes: Mapping[str, str] | None = None) -> list[Finding]:
-    """Return what is wrong or worth knowing about the samples.
+@dataclass
+class Audited:
+    """What was found, and what was looked for."""
 
-    Parameters
-    ----------
-    samples
-        All splits of a benchmark.
-    hashes
-        Sample id -> content hash of the picture's bytes, as far as known. Without it, pictures are compared by where
-        they lie only.
+    findings: list[Finding] = field(default_factory=list)
+    checks: list[AuditCheck] = field(default_factory=list)
+
+    def add(self, other: Audited) -> None:
+        """Take over what another part of the audit says."""
+        self.findings += other.findings
+        self.checks += other.checks
+
+
+def audit(samples: Samples) -> list[Finding]:
+    """Return what the tables tell is wrong or worth knowing about the samples, worst first.
 
     Returns
     -------
     list[Finding]
-        Violations first, then warnings, then infos. Codes: ``unit-in-splits``, ``picture-in-splits``,
-        ``content-in-splits``, ``test-shares-unit``, ``unit-labels-differ``, ``picture-labels-differ``,
-        ``content-labels-differ``, ``unit-groups-differ``, ``repeated-content``, ``small-class``, ``empty-split``.
+        Those of `audit_tables` and `audit_counts`.
+    """
+    findings = [*audit_tables(samples).findings, *audit_counts(samples)]
+    return sorted(findings, key=lambda finding: _ORDER[finding.severity])
+
+
+def audit_tables(samples: Samples, lines: Mapping[str, int] | None = None) -> Audited:
+    """Return what the tables tell of leaks and contradictions; no picture is opened.
+
+    Parameters
+    ----------
+    samples
+        All splits.
+    lines
+        Sample id -> line of the table, to be named beside the rows that leak.
+
+    Returns
+    -------
+    Audited
+        Findings ``unit-in-splits``, ``test-shares-unit``, ``picture-in-splits``, ``unit-labels-differ``,
+        ``picture-labels-differ``, ``unit-groups-differ``.
     """
     pictures = [str(image) for image in samples.images]
     unit = samples.benchmark.unit.name
     findings = [
-        *_units_in_splits(samples),
-        *_same_in_splits(samples, pictures, "picture-in-splits", "picture file"),
+        *_units_in_splits(samples, lines or {}),
+        *_pictures_in_splits(samples, pictures, lines or {}),
         *_label_conflicts(samples, samples.units.tolist(), "unit-labels-differ", unit),
         *_label_conflicts(samples, pictures, "picture-labels-differ", "picture file"),
         *_group_conflicts(samples),
-        *_small_classes(samples),
-        *_empty_splits(samples),
     ]
-    if hashes is not None:
-        # A picture without a hash is a content of its own.
-        contents = [hashes.get(name, f"unknown:{name}") for name in samples.ids.tolist()]
-        findings += _same_in_splits(samples, contents, "content-in-splits", "byte-identical picture")
-        findings += _label_conflicts(samples, contents, "content-labels-differ", "byte-identical picture")
-        findings += _repeated(samples, contents)
-    return sorted(findings, key=lambda finding: _ORDER[finding.severity])
+    count = {one.code: one.count for one in findings}
+    units, files = counted(len(set(samples.units.tolist())), unit), counted(len(set(pictures)), "picture file")
+    told = (
+        ("unit-in-splits", f"{unit.capitalize()}s with pictures in more than one split", units),
+        ("picture-in-splits", "Picture files named in more than one split", files),
+        ("unit-labels-differ", f"{unit.capitalize()}s with different labels in different rows", units),
+        ("picture-labels-differ", "Picture files with different labels in different rows", files),
+    )
+    checks = [AuditCheck(id=code, title=title, among=n, found=count.get(code, 0)) for code, title, n in told]
+    return Audited(findings, checks)
 
 
-def refuse_leaks(findings: Iterable[Finding], benchmark: Benchmark) -> None:
-    """Raise LeakageError for the first violation, unless the card's protocol declares itself leaky."""
+def audit_counts(samples: Samples) -> list[Finding]:
+    """Return classes and splits that have too little in them: findings ``small-class`` and ``empty-split``."""
+    return [*_small_classes(samples), *_empty_splits(samples)]
+
+
+def refuse_leaks(findings: Iterable[Finding], benchmark: Benchmark, table: Path | None = None) -> None:
+    """Raise LeakageError for the first violation, unless the card's protocol declares itself leaky.
+
+    ``table`` is the file that the rows were read from, where there is one to name.
+    """
     if benchmark.protocol.leaky is not None:
         return
-    for finding in findings:
-        if finding.severity == "violation":
+    for one in findings:
+        if one.severity == "violation":
+            more = f", and {one.count - len(one.examples)} more" if one.count > len(one.examples) else ""
             raise LeakageError(
-                finding.message,
-                key=finding.code,
+                one.message,
+                file=table,
+                key=one.code,
                 expected="no unit and no picture in two splits",
-                found=", ".join(finding.examples),
-                hint="split by unit (protocol.by: unit), or state in the card why the protocol leaks (protocol.leaky)",
+                found="; ".join(one.examples) + more,
+                hint=_mend(one.code),
             )
+
+
+def _mend(code: str) -> str:
+    leaky = "or state in the card why the protocol leaks (protocol.leaky): the run is then badged"
+    if code in ("unit-in-splits", "picture-in-splits"):
+        return f"put each unit into one split, or let vlmeval split by unit (protocol.by: unit), {leaky}"
+    return (
+        "put units that share a picture into one split, or let the card leave them out of training "
+        f"(near_identical.leave_out: true), {leaky}"
+    )
 
 
 Severity = Literal["info", "warning", "violation"]
 
 
-def _finding(code: str, severity: Severity, message: str, examples: Iterable[str], count: int) -> list[Finding]:
-    """Return one finding, or none when nothing was counted."""
-    if count == 0:
+def finding(
+    code: str,
+    severity: Severity,
+    message: str,
+    examples: Iterable[str],
+    *,
+    as_given: bool = False,
+) -> list[Finding]:
+    """Return one finding that counts its examples and shows the first, sorted or in the order given; none for none."""
+    shown = list(examples) if as_given else sorted(examples)
+    if not shown:
         return []
-    shown = tuple(sorted(examples)[:EXAMPLES])
-    return [Finding(code=code, severity=severity, message=message, count=count, examples=shown)]
+    return [Finding(code=code, severity=severity, message=message, count=len(shown), examples=tuple(shown[:EXAMPLES]))]
 
 
-def _leak(samples: Samples) -> Severity:
+def leak(samples: Samples) -> Severity:
     """Return how bad a leak is: a protocol that says itself that it leaks is only warned about."""
     return "violation" if samples.benchmark.protocol.leaky is None else "warning"
 
@@ -104,11 +160,24 @@ def _spread(samples: Samples, keys: Sequence[str]) -> dict[str, list[int]]:
     return {key: rows for key, rows in _rows_by(keys).items() if len({split[row] for row in rows}) > 1}
 
 
-def _join(samples: Samples, groups: Iterable[list[int]], sign: str) -> list[str]:
+def joined(samples: Samples, groups: Iterable[Iterable[int]], sign: str) -> list[str]:
+    """Return the ids of each group of rows as one text."""
     return [sign.join(str(samples.ids[row]) for row in rows) for rows in groups]
 
 
-def _units_in_splits(samples: Samples) -> list[Finding]:
+def _stands(samples: Samples, rows: Sequence[int], lines: Mapping[str, int]) -> str:
+    """Say in which split rows stand, the first of each split first: ``a.jpg in train, b.jpg in test``."""
+    first = list({str(samples.split[row]): row for row in reversed(rows)}.values())
+    shown = sorted(dict.fromkeys([*first, *rows][:SHOWN_ROWS]))
+    words = [f"{samples.ids[row]}{_line(str(samples.ids[row]), lines)} in {samples.split[row]}" for row in shown]
+    return ", ".join(words) + (f", {len(rows) - len(shown)} more" if len(rows) > len(shown) else "")
+
+
+def _line(sample: str, lines: Mapping[str, int]) -> str:
+    return f" (line {lines[sample]})" if sample in lines else ""
+
+
+def _units_in_splits(samples: Samples, lines: Mapping[str, int]) -> list[Finding]:
     spread = _spread(samples, samples.units.tolist())
     name = samples.benchmark.unit.name
     test = samples.split == "test"
@@ -118,23 +187,24 @@ def _units_in_splits(samples: Samples) -> list[Finding]:
     message = f"{counted(len(spread), name)} with pictures in more than one split"
     shared = f"{len(sharing)} of {counted(total, 'test image')} ({len(sharing) / total:.1%})"
     share = f"{shared} from a {name} that is in train or validation too"
-    return [
-        *_finding("unit-in-splits", _leak(samples), message, spread, len(spread)),
-        *_finding("test-shares-unit", "warning", share, set(sharing), len(sharing)),
-    ]
+    shown = tuple(sorted(set(sharing))[:EXAMPLES])
+    sizes = [Finding(code="test-shares-unit", severity="warning", message=share, count=len(sharing), examples=shown)]
+    examples = [f"{name} {unit}: {_stands(samples, rows, lines)}" for unit, rows in spread.items()]
+    return [*finding("unit-in-splits", leak(samples), message, examples), *(sizes if sharing else [])]
 
 
-def _same_in_splits(samples: Samples, keys: Sequence[str], code: str, what: str) -> list[Finding]:
-    spread = _spread(samples, keys)
-    message = f"{counted(len(spread), what)} in more than one split"
-    return _finding(code, _leak(samples), message, _join(samples, spread.values(), " = "), len(spread))
+def _pictures_in_splits(samples: Samples, pictures: Sequence[str], lines: Mapping[str, int]) -> list[Finding]:
+    spread = _spread(samples, pictures)
+    message = f"{counted(len(spread), 'picture file')} in more than one split"
+    examples = [f"{Path(picture).name}: {_stands(samples, rows, lines)}" for picture, rows in spread.items()]
+    return finding("picture-in-splits", leak(samples), message, examples)
 
 
 def _label_conflicts(samples: Samples, keys: Sequence[str], code: str, what: str) -> list[Finding]:
     labels = samples.labels
     differ = [rows for rows in _rows_by(keys).values() if (labels[rows] != labels[rows[0]]).any()]
     message = f"{counted(len(differ), what)} with different labels in different rows"
-    return _finding(code, "warning", message, _join(samples, differ, " ~ "), len(differ))
+    return finding(code, "warning", message, joined(samples, differ, " ~ "))
 
 
 def _group_conflicts(samples: Samples) -> list[Finding]:
@@ -143,7 +213,7 @@ def _group_conflicts(samples: Samples) -> list[Finding]:
     for name, codes in samples.groups.items():
         differ = [unit for unit, rows in several.items() if (codes[rows] != codes[rows[0]]).any()]
         message = f"{counted(len(differ), samples.benchmark.unit.name)} with pictures in different levels of {name!r}"
-        findings += _finding("unit-groups-differ", "info", message, differ, len(differ))
+        findings += finding("unit-groups-differ", "info", message, differ)
     return findings
 
 
@@ -155,15 +225,9 @@ def _small_classes(samples: Samples) -> list[Finding]:
     small = [f"{name}: {count}" for name, count in positive.items() if count < SMALL]
     unit = test.benchmark.unit.name
     message = f"{counted(len(small), 'class')} with fewer than {SMALL} positive {unit}s in test: no figures are given"
-    return _finding("small-class", "warning", message, small, len(small) if len(test) else 0)
+    return finding("small-class", "warning", message, small) if len(test) else []
 
 
 def _empty_splits(samples: Samples) -> list[Finding]:
     empty = [name for name in ("train", "val", "test") if not (samples.split == name).any()]
-    return _finding("empty-split", "info", "no samples in " + " and ".join(empty), empty, len(empty))
-
-
-def _repeated(samples: Samples, contents: Sequence[str]) -> list[Finding]:
-    repeated = [rows for rows in _rows_by(contents).values() if len(rows) > 1]
-    message = f"{counted(len(repeated), 'picture')} there more than once, byte for byte"
-    return _finding("repeated-content", "info", message, _join(samples, repeated, " = "), len(repeated))
+    return finding("empty-split", "info", "no samples in " + " and ".join(empty), empty)

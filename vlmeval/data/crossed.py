@@ -107,6 +107,6 @@ def _codes(first: GroupSpec, second: GroupSpec) -> np.ndarray[tuple[int, int], n
 
 
 def own_card(benchmark: Benchmark) -> Benchmark:
-    """Return the card as it ships: without the groups that were crossed or estimated for a run."""
-    kept = tuple(g for g in benchmark.groups if g.crossed is None and g.column != FROM_PIXELS)
+    """Return the card as it ships: without the groups that were crossed, estimated or made of a leak for a run."""
+    kept = tuple(g for g in benchmark.groups if g.crossed is None and g.column != FROM_PIXELS and g.kind != "leak")
     return benchmark.model_copy(update={"groups": kept})

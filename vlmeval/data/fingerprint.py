@@ -34,8 +34,8 @@ ORIENTATION_NAMES: Final = (
     "mirrored",
     "turned by 180°",
     "transposed",
-    "turned by 90° clockwise",
-    "turned by 90° anticlockwise",
+    "turned by 90°",
+    "turned by 90°",
     "transposed and turned",
 )
 """What makes the second picture of a pair like the first, by orientation."""

@@ -9,8 +9,8 @@ dermatoscopic pictures (a dark blob in the middle) some ten thousand hashes are 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +60,11 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def take(self, which: Rows | npt.NDArray[np.bool_]) -> Self:
+        """Return some of the pairs, by position or mask."""
+        names = ("first", "second", "distance", "correlation", "orientation")
+        return replace(self, **{name: getattr(self, name)[which] for name in names})
 
 
 def near_identical(fingerprints: Fingerprints, rule: NearIdentical, progress: Progress = silent) -> Pairs:

@@ -81,6 +81,15 @@ def read(benchmark: Benchmark, root: Path) -> RawTable:
     )
 
 
+def lines(benchmark: Benchmark, root: Path) -> tuple[Path | None, dict[str, int]]:
+    """Return the table and the line of each sample id, for messages; nothing for folders and parquet files."""
+    options = read_options(TableOptions, benchmark)
+    if options.table is None or options.layout == "folders" or options.table.lower().endswith((".parquet", ".pq")):
+        return None, {}
+    table = _open(inside(root, options.table), needed_columns(benchmark, options))
+    return table.path, dict(zip(table[options.id or options.image], table.lines, strict=True))
+
+
 def _read_table(benchmark: Benchmark, root: Path, options: TableOptions) -> RawTable:
     if options.table is None:
         message = f"benchmark {benchmark.id!r} does not name its table"

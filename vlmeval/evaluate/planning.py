@@ -14,7 +14,7 @@ import numpy as np
 
 from vlmeval.catalog import Catalog
 from vlmeval.data import load_samples
-from vlmeval.data.audit import audit, refuse_leaks
+from vlmeval.data.audit import Audited
 from vlmeval.embed import Cache, EmbedOptions
 from vlmeval.embed.device import place
 from vlmeval.embed.hashing import content_hashes
@@ -23,6 +23,7 @@ from vlmeval.encoders.resolve import resolve
 from vlmeval.environment import code_version
 from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError, UnknownNameError, UsageError
 from vlmeval.evaluate.asked_groups import check_asked, with_asked_groups
+from vlmeval.evaluate.auditing import before
 from vlmeval.evaluate.probes import PROBES
 from vlmeval.methods import Units, check_methods
 from vlmeval.progress import Progress, silent
@@ -33,7 +34,8 @@ from vlmeval.records import Benchmark, Contamination, Plan, PromptsUsed, Samples
 class Inputs:
     """Everything a run needs before a model is loaded; ``plan`` names its prompt sets, ``digest`` is its identity.
 
-    ``contamination`` is what the register says of the data in the model's training data.
+    ``contamination`` is what the register says of the data in the model's training data, ``audited`` what the tables
+    tell of leaks. ``contents`` are the content hashes of the samples' pictures (or why there is none), by row.
     """
 
     plan: Plan
@@ -42,6 +44,8 @@ class Inputs:
     handle: ModelHandle
     samples: Samples
     contamination: Contamination
+    audited: Audited
+    contents: Sequence[bytes | str]
     digest: str
 
     @property
@@ -76,14 +80,14 @@ def read_inputs(
     check_asked(plan, benchmark)
     samples = take_units(_load(benchmark, data, handle, progress), plan.limit)
     check_samples(samples, plan)
-    refuse_leaks(audit(samples), benchmark)
+    audited = before(samples, data)
     check_pictures(samples, handle, plan)
     pictures = content_hashes(samples.images, cache.memo_folder, progress)
     samples = with_asked_groups(samples, plan, pictures, cache.memo_folder, progress)
     dtype = place(options, cache.devices_file).dtype
     known = catalog.contamination.of(handle.card.family, benchmark.data.home)
     digest = run_digest(plan, prompts, handle, samples, pictures, dtype, known)
-    return Inputs(plan, benchmark, prompts, handle, samples, known, digest)
+    return Inputs(plan, benchmark, prompts, handle, samples, known, audited, pictures, digest)
 
 
 TRAINED = (*PROBES, "few-shot")

@@ -14,18 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from vlmeval import store
 from vlmeval.catalog import Catalog
-from vlmeval.data.audit import audit, refuse_leaks
+from vlmeval.data.audit import Audited
 from vlmeval.data.readings import load_readings
-from vlmeval.data.repeats import without_repeats
 from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
 from vlmeval.embed.device import let_idle_threads_sleep
 from vlmeval.encoders.protocol import ModelHandle
 from vlmeval.environment import environment
 from vlmeval.evaluate import assess, planning
+from vlmeval.evaluate.auditing import after, look_at_pictures
 from vlmeval.evaluate.examination import examined
 from vlmeval.evaluate.fewshot import few_shot_step
 from vlmeval.evaluate.material import Made, Material
@@ -36,7 +34,7 @@ from vlmeval.evaluate.probes import PROBES, probe_step
 from vlmeval.evaluate.zeroshot import zero_shot_step
 from vlmeval.methods.kept import Kept
 from vlmeval.progress import Progress, silent
-from vlmeval.records import Finding, MethodUsed, ModelUsed, Plan, RunRecord
+from vlmeval.records import MethodUsed, ModelUsed, Plan, RunRecord
 
 STEPS: Final[dict[str, Callable[[Material], Made]]] = {
     "zero-shot": zero_shot_step,
@@ -98,8 +96,9 @@ def evaluate(
 
     options = replace(options, pooled=planning.wants_pooled(inputs.plan))
     embedded = embed(inputs.handle, inputs.samples, inputs.texts, cache, options, progress)
-    inputs, findings = _readable(inputs, embedded)
     watch.lap("embed")
+    inputs, audited = _audited(inputs, embedded, cache, options, progress)
+    watch.lap("audit")
 
     made = _made(Material(inputs.plan, inputs.samples, embedded, inputs.prompts, Kept(cache.root), progress))
     watch.lap("score")
@@ -110,19 +109,21 @@ def evaluate(
     found = examined(made, inputs.plan, inputs.samples, resamples, progress, readings)
     watch.lap("examination")
 
-    record = _record(inputs, embedded, made, numbers, findings, watch).model_copy(update={"examined": found})
+    record = _record(inputs, embedded, made, numbers, audited, watch).model_copy(update={"examined": found})
     return finish(folder, record, made.predictions, render)
 
 
-def _readable(inputs: Inputs, embedded: Embedded) -> tuple[Inputs, list[Finding]]:
-    """Leave out what could not be read, and look again for leaks and empty splits now that contents are known."""
-    planning.check_unreadable(embedded.unreadable, inputs.samples, inputs.plan, given=inputs.handle.precomputed)
-    samples = inputs.samples.take(~np.isin(inputs.samples.ids, list(embedded.unreadable)))
-    samples, repeats = without_repeats(samples, embedded.hashes, inputs.plan.split)
-    planning.check_samples(samples, inputs.plan)
-    findings = audit(samples, embedded.hashes)
-    refuse_leaks(findings, inputs.benchmark)
-    return replace(inputs, samples=samples), [*repeats, *findings, *assess.embedding_findings(embedded)]
+def _audited(
+    inputs: Inputs, embedded: Embedded, cache: Cache, options: EmbedOptions, progress: Progress
+) -> tuple[Inputs, Audited]:
+    """Leave out what could not be read, and look for leaks now that every picture and vector is known."""
+    plan = inputs.plan
+    planning.check_unreadable(embedded.unreadable, inputs.samples, plan, given=inputs.handle.precomputed)
+    same = look_at_pictures(inputs.samples, inputs.contents, cache, options, progress)
+    samples, audited = after(inputs.samples, same, embedded, plan.split, progress)
+    planning.check_samples(samples, plan)
+    findings = [*inputs.audited.findings, *audited.findings, *assess.embedding_findings(embedded)]
+    return replace(inputs, samples=samples), Audited(findings, [*inputs.audited.checks, *audited.checks])
 
 
 def _made(material: Material) -> Made:
@@ -140,7 +141,7 @@ def _record(
     embedded: Embedded,
     made: Made,
     numbers: Numbers,
-    findings: list[Finding],
+    audited: Audited,
     watch: Stopwatch,
 ) -> RunRecord:
     plan, benchmark, samples = inputs.plan, inputs.benchmark, inputs.samples
@@ -160,7 +161,8 @@ def _record(
         differences=tuple(numbers.differences),
         few_shot=numbers.few_shot,
         # Several methods may notice the same of the rows they share.
-        findings=tuple(dict.fromkeys((*findings, *made.findings, *numbers.findings))),
+        findings=tuple(dict.fromkeys((*audited.findings, *made.findings, *numbers.findings))),
+        audit=tuple(audited.checks),
         contamination=inputs.contamination,
         badges=assess.badges(benchmark, inputs.handle.card, plan, len(embedded.unreadable), inputs.contamination),
         timings=watch.seconds | {f"embed: {stage}": seconds for stage, seconds in embedded.timings.items()},

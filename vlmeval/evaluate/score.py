@@ -14,12 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from vlmeval.data import load_samples
-from vlmeval.data.audit import audit, refuse_leaks
+from vlmeval.data.audit import Audited
 from vlmeval.data.crossed import own_card, with_crossed
+from vlmeval.data.leak_group import with_leak_group
 from vlmeval.data.readings import load_readings
+from vlmeval.data.same_pictures import no_pictures
 from vlmeval.environment import code_version, environment
 from vlmeval.errors import UsageError
 from vlmeval.evaluate import assess, planning
+from vlmeval.evaluate.auditing import tables_only
 from vlmeval.evaluate.examination import examined
 from vlmeval.evaluate.join import join
 from vlmeval.evaluate.material import Made
@@ -40,7 +43,6 @@ from vlmeval.records import (
     Benchmark,
     Contamination,
     Decision,
-    Finding,
     Level,
     MethodUsed,
     MetricRow,
@@ -73,6 +75,7 @@ class Scoring:
     seed: int = 0
     max_missing: float = 0.01
     crossed: tuple[tuple[str, str], ...] = ()
+    permutations: int = 2000
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class _Inputs:
     level: Level
     missing: int
     account: dict[str, int]
-    findings: tuple[Finding, ...]
+    audited: Audited
 
 
 def score(
@@ -192,9 +195,8 @@ def _own(scoring: Scoring) -> _Inputs:
     benchmark = made_up_benchmark(file.table, scoring.columns)
     scores = scores_of(file.table, score_columns(file.table, scoring.columns.score_prefix), scoring.kind)
     samples = own_samples(file, benchmark, scoring.columns)
-    # A file has no splits, so that empty ones are nothing to tell of.
-    findings = tuple(finding for finding in audit(samples) if finding.code != "empty-split")
-    return _Inputs(file, samples, scores, "image", 0, {"rows of the predictions file": len(file.ids)}, findings)
+    audited = tables_only(samples, None, splits=False)
+    return _Inputs(file, samples, scores, "image", 0, {"rows of the predictions file": len(file.ids)}, audited)
 
 
 def _of_benchmark(scoring: Scoring, benchmark: Benchmark, data: Path | None, progress: Progress) -> _Inputs:
@@ -203,8 +205,8 @@ def _of_benchmark(scoring: Scoring, benchmark: Benchmark, data: Path | None, pro
     names = class_columns(file.table, benchmark.classes, scoring.columns.score_prefix)
     scores = scores_of(file.table, names, scoring.kind)
     samples = load_samples(benchmark, data, progress)
-    findings = tuple(audit(samples))
-    refuse_leaks(findings, benchmark)
+    audited = tables_only(samples, data)
+    samples = with_leak_group(samples, no_pictures(samples), scoring.split)
     joined = join(samples, file, scoring.split, scoring.max_missing)
     account = {
         **samples.account,
@@ -212,7 +214,7 @@ def _of_benchmark(scoring: Scoring, benchmark: Benchmark, data: Path | None, pro
         "rows that joined nothing": joined.unjoined,
         "samples without a prediction": joined.missing,
     }
-    return _Inputs(file, joined.samples, scores[joined.rows], joined.level, joined.missing, account, findings)
+    return _Inputs(file, joined.samples, scores[joined.rows], joined.level, joined.missing, account, audited)
 
 
 def _plan(scoring: Scoring, benchmark: Benchmark) -> Plan:
@@ -224,6 +226,7 @@ def _plan(scoring: Scoring, benchmark: Benchmark) -> Plan:
             "pooling": "mean-score",
             "split": scoring.split,
             "draws": scoring.draws,
+            "permutations": scoring.permutations,
             "seed": scoring.seed,
             "max_missing": scoring.max_missing,
             "crossed": scoring.crossed,
@@ -253,7 +256,8 @@ def _record(
         data=counted.model_copy(update={"account": {**counted.account, **inputs.account}}),
         rows=tuple(rows),
         contamination=said,
-        findings=inputs.findings,
+        findings=tuple(inputs.audited.findings),
+        audit=tuple(inputs.audited.checks),
         badges=(*assess.badges(card, None, plan, 0, said), *assess.missing_badge(inputs.missing)),
         timings=watch.seconds,
         environment=environment("none", "float64"),

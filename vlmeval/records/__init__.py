@@ -6,6 +6,7 @@ its numbers. All are frozen.
 """
 
 from vlmeval.records.arrays import Decision, Embeddings, Predictions, Samples
+from vlmeval.records.audit import AuditCheck
 from vlmeval.records.base import Record, digest_of
 from vlmeval.records.benchmark import (
     Benchmark,
@@ -69,6 +70,7 @@ __all__ = [
     "About",
     "Aggregation",
     "Agreement",
+    "AuditCheck",
     "Badge",
     "Benchmark",
     "Certificate",

@@ -131,9 +131,9 @@ class UnitSpec(Record):
 class NearIdentical(Record):
     """When two pictures count as the same picture saved, cropped or resized anew, and what is done about them.
 
-    ``hash_distance``: at most so many of 64 bits of the perceptual hash differ, in any orientation. ``correlation``: and
-    the grey gradients of the two correlate at least so well. ``cosine``: at least so alike in the model's own space (a
-    hint to look, never a proof). Defaults are measured on HAM10000, see its card.
+    ``hash_distance``: at most so many of 64 bits of the perceptual hash differ, in any orientation. ``correlation``:
+    and the grey gradients of the two correlate at least so well. ``cosine``: at least so alike in the model's own space
+    (a hint to look, never a proof). Defaults are measured on HAM10000, see its card.
     ``leave_out``: units of the splits that are not evaluated are left out when they have a picture of an evaluated one;
     absent: where vlmeval deals units itself. Otherwise such a picture stops the run.
     """

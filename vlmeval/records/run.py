@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
+from vlmeval.records.audit import AuditCheck
 from vlmeval.records.base import Record
 from vlmeval.records.benchmark import Benchmark, Level
 from vlmeval.records.contamination import Contamination
@@ -187,6 +188,7 @@ class RunRecord(Record):
     examined: Examined = Examined()
     contamination: Contamination | None = Field(None, description="What the register says of model and data.")
     findings: tuple[Finding, ...] = ()
+    audit: tuple[AuditCheck, ...] = Field((), description="What was looked for, and what could not be looked for.")
     badges: tuple[Badge, ...] = ()
     timings: dict[str, float] = Field({}, description="Seconds by stage, measured in this run.")
     environment: Environment
@@ -206,7 +208,7 @@ class RunRecord(Record):
             for row in own
             if row.metric == metric and row.group is None and row.averaging in ("macro", "overall")
         ]
-        tones = [g.id for g in self.benchmark.available_groups if g.kind == "skin-tone"]
+        tones = [g.id for g in self.benchmark.available_groups if g.kind == "skin-tone" and not g.estimated]
         worst = [row for tone in tones if (row := self._worst_level(own, tone)) is not None]
         return overall + worst
 
