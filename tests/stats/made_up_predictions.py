@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,16 @@ import numpy as np
 from vlmeval.records import Benchmark, Decision, MetricRow, Predictions
 
 TONES = ("fst-1-2", "fst-3-4", "fst-5-6", "not-answered")
+
+
+MALIGNANT = {0: True, 2: False, 3: False, 4: True}
+"""What the card says of the classes; class 1 is neither."""
+
+
+def classes(order: Iterable[int]) -> list[dict[str, Any]]:
+    return [
+        {"id": f"c{i}", "name": f"Class {i}", "labels": [f"c{i}"], "malignant": MALIGNANT.get(int(i))} for i in order
+    ]
 
 
 def benchmark(task: str = "single-label", k: int = 5, **changes: Any) -> Benchmark:
@@ -24,7 +35,7 @@ def benchmark(task: str = "single-label", k: int = 5, **changes: Any) -> Benchma
         "headline_metrics": ["auroc"],
         "data": {"adapter": "table", "home": "made-up"},
         "protocol": {"by": "unit"},
-        "classes": [{"id": f"c{i}", "name": f"Class {i}", "labels": [f"c{i}"]} for i in range(k)],
+        "classes": classes(range(k)),
         "groups": [
             {
                 "id": "tone",

@@ -127,6 +127,7 @@ for _metric in (
         direction="lower",
         bounds=(0.0, WORST_LOG_LOSS),
         source="Good 1952; " + _sklearn("log_loss"),
+        needs="distribution",
         formula=log_loss,
         columns=_surprise_of_row,
         interval="percentile",
