@@ -368,6 +368,9 @@ def test_what_is_known_of_the_model_that_made_them_goes_with_the_vectors(tmp_pat
             made = resolve(f"embeddings:{target}", catalog).card
             assert made.family == card.family == "medsiglip"
             assert made.licence == card.licence
+    # Also with another model's text side: it is the pictures that were seen.
+    assert resolve(f"embeddings:{tmp_path / 'o.npz'}::clip-vit-b32", catalog).card.family == "medsiglip"
+    assert resolve(f"embeddings:{source}::clip-vit-b32", catalog).card.family == "openai-clip"
     convert(source, tmp_path / "o.npz", model="clip-demo")
     assert resolve(f"embeddings:{tmp_path / 'o.npz'}", catalog).card.synthetic
 

@@ -155,13 +155,15 @@ def _vectors(spec: Spec, catalog: Cards) -> VectorsHandle:
     if not file.is_file():
         raise MissingDataError("no such file of embeddings", file=file)
     text_model = None if spec.text_model is None else resolve(spec.text_model, catalog)
-    if text_model is None:
-        card = _made_up(spec, file.name, "transformers", Weights(hub=file.name), "softmax")
-        card = _as_its_maker(card, read_meta(file).get("model"), catalog)
-    elif text_model.precomputed:
+    if text_model is not None and text_model.precomputed:
         raise UsageError("given vectors cannot be another's text side", found=spec.text)
-    else:
-        card = text_model.card.model_copy(update={"title": f"{text_model.card.title}, given vectors ({file.name})"})
+    card = _made_up(spec, file.name, "transformers", Weights(hub=file.name), "softmax")
+    card = _as_its_maker(card, read_meta(file).get("model"), catalog)
+    if text_model is not None:
+        # The pictures were seen by whoever made the vectors; the text side speaks for them where nobody is named.
+        family = text_model.card.family if card.family == UNKNOWN_FAMILY else card.family
+        title = f"{text_model.card.title}, given vectors ({file.name})"
+        card = text_model.card.model_copy(update={"title": title, "family": family})
     return VectorsHandle(spec.text, card, file, text_model)
 
 
