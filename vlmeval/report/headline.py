@@ -129,11 +129,13 @@ def _tone(tones: list[View], record: RunRecord) -> View:
     """Return one line a tone source, or the reason why there is none."""
     if not tones and record.plan.benchmark == MADE_UP:
         return {"reason": NO_CARD, "sources": []}
-    if not tones:
+    # What was estimated from pixels is no label, and never the headline.
+    labels = [t for t in tones if not t["estimated"]]
+    if not labels:
         return {"reason": "the benchmark card declares no skin-tone attribute", "sources": []}
-    available = [t for t in tones if t["unavailable"] is None]
+    available = [t for t in labels if t["unavailable"] is None]
     if not available:
-        return {"reason": tones[0]["unavailable"], "sources": []}
+        return {"reason": labels[0]["unavailable"], "sources": []}
     return {"reason": None, "sources": [_tone_source(t) for t in available]}
 
 

@@ -18,8 +18,9 @@ STANDARDISED: Final = {"balanced-accuracy": "sensitivity"}
 
 
 def strata_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> tuple[list[View], list[View]]:
-    """Return the skin-tone attributes and the other attributes, each in the card's order."""
-    views = [(g.kind == "skin-tone", group_view(g, record, rows, headline)) for g in record.benchmark.groups]
+    """Return the skin-tone attributes and the other attributes, each in the card's order; crossed ones: crossed.py."""
+    plain = [g for g in record.benchmark.groups if g.crossed is None]
+    views = [(g.kind == "skin-tone", group_view(g, record, rows, headline)) for g in plain]
     return [v for tone, v in views if tone], [v for tone, v in views if not tone]
 
 
@@ -30,6 +31,8 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
         "name": group.name,
         "kind": group.kind,
         "scale": group.scale,
+        "estimated": group.estimated,
+        "silent": False,
         "note": group.note,
         "unavailable": group.unavailable,
         "levels": [_level(lv) for lv in group.levels],
@@ -44,6 +47,7 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
         return view | {"unavailable": f"not recorded for any {record.benchmark.unit.name} of this run"}
     k = len(record.benchmark.classes)
     view["metrics"] = [m for m in metrics if not m["narrow"] or (m["alone"] and _common(m) > 0)]
+    view["silent"] = bool(metrics) and not any(_has_value(lv) for m in metrics for lv in m["levels"])
     narrow = [_common(m) for m in metrics if m["narrow"]]
     view["too_narrow"] = {"common": narrow[0], "classes": k} if narrow else None
     view["classes"] = [
@@ -126,6 +130,10 @@ def shared_classes(metric: View, record: RunRecord) -> str | None:
     unit = record.benchmark.unit.name
     of = len(record.benchmark.classes)
     return f"over the {_common(metric)} of {of} conditions that have enough {unit}s in every level"
+
+
+def _has_value(level: View) -> bool:
+    return not level["missing"] and level["cell"] is not None and level["cell"]["value"] is not None
 
 
 def _cases(metric: View) -> int:

@@ -3,8 +3,9 @@
 In: a RunRecord and the Predictions kept beside it. Out: nested dicts, lists, strings and numbers, nothing else; the
 same record gives the same dict. Keys and their makers: `headline` headline.py; `overall`, `classes`, `thresholds`
 tables.py; `comparison`, `examples`, `for_whom`, `alerts` methods.py; `fitted`, `noticed` fitted.py; `few_shot`
-fewshot.py; `tones`, `groups` strata.py; `confusion`, `curves`, `reliability` curves.py; `prompts`, `data`, `audit`,
-`about`, `environment` about.py; `contamination` contamination.py.
+fewshot.py; `tones`, `groups` strata.py; `tone_sources` tone_sources.py; `crossed` crossed.py; `confusion`, `curves`
+curves.py; `calibration`, `selective`, `conformal`, `operating`, `truth` in modules of that name; `prompts`, `data`,
+`audit`, `about`, `environment` about.py; `contamination` contamination.py.
 """
 
 from __future__ import annotations
@@ -13,7 +14,23 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from vlmeval.records import Predictions, RunRecord
-from vlmeval.report import about, curves, fewshot, fitted, headline, methods, strata, tables
+from vlmeval.report import (
+    about,
+    calibration,
+    conformal,
+    crossed,
+    curves,
+    fewshot,
+    fitted,
+    headline,
+    methods,
+    operating,
+    selective,
+    strata,
+    tables,
+    tone_sources,
+    truth,
+)
 from vlmeval.report.contamination import contamination_view
 from vlmeval.report.lookup import Rows, headline_method
 
@@ -40,9 +57,11 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
     leading = headline_method(record)
     found = curves.find_predictions(predictions, leading)
     tones, groups = strata.strata_view(record, rows, leading)
+    sources = tone_sources.tone_sources_view(record, rows, leading)
     classes = tables.classes_view(record, rows, leading)
     comparison = methods.comparison_view(record, rows, leading)
     few_shot = fewshot.few_shot_view(record, rows, tones)
+    reliability = curves.reliability_view(found)
     return {
         "schema": VIEW_SCHEMA,
         "kind": "run",
@@ -70,10 +89,16 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
         "classes": classes,
         "tones": tones,
         "groups": groups,
+        "crossed": crossed.crossed_view(record, rows, leading),
+        "tone_sources": sources,
         "confusion": curves.confusion_view(record, found),
         "thresholds": tables.thresholds_view(record, rows, leading),
         "curves": curves.curves_view(record, rows, leading, found),
-        "reliability": curves.reliability_view(found),
+        "calibration": calibration.calibration_view(record, rows, leading, reliability),
+        "selective": selective.selective_view(record, leading),
+        "conformal": conformal.conformal_view(record, leading),
+        "operating": operating.operating_view(record, leading),
+        "truth": truth.truth_view(record, rows, leading),
         "prompts": about.prompts_view(record),
         "data": about.data_view(record),
         "audit": about.audit_view(record),

@@ -2,8 +2,8 @@
 
 Specifications carry no colours but CSS variables (``var(--accent)``): the page's theme, its toggle and print reach into
 the charts without drawing them again. Names that come from data are data, never field names or expressions. Curves
-share one specification per family and bring only their points. base.py is the theme; forest.py, squares.py, shots.py
-and fitting.py are the forms.
+share one specification per family and bring only their points. base.py is the theme; forest.py, squares.py, shots.py,
+bands.py and fitting.py are the forms.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ from typing import Final
 
 from vlmeval.report.charts import fitting, shots
 from vlmeval.report.charts.base import CONFIG, Spec, without_shared_end
+from vlmeval.report.charts.examined import examined_charts, examined_families
 from vlmeval.report.charts.forest import ROW_HEIGHT, Item, forest
 from vlmeval.report.charts.squares import (
     CELL_HEIGHT,
-    COUNTS_HEIGHT,
     CURVE_HEIGHT,
-    RELIABILITY_HEIGHT,
-    bin_counts,
     confusion,
     curve,
-    reliability,
 )
+from vlmeval.report.charts.truth import truth_charts
 from vlmeval.report.lookup import View
 from vlmeval.report.text import lower_first
 
@@ -42,19 +40,17 @@ def build_charts(view: View) -> dict[str, Spec]:
     _classes(view, charts)
     for group in [*view["tones"], *view["groups"]]:
         _group(group, charts)
+    _tone_sources(view["tone_sources"], charts)
     _curves(view, charts)
-    matrix, bins = view["confusion"], view["reliability"]["bins"]
+    matrix = view["confusion"]
     if matrix and len(matrix["names"]) <= CONFUSION_LIMIT:
         charts["confusion"] = {"height": CELL_HEIGHT * len(matrix["names"]) + 130, "spec": confusion(matrix)}
-    if bins:
-        charts["reliability"] = {"height": RELIABILITY_HEIGHT, "spec": reliability(bins)}
-        charts["reliability-counts"] = {"height": COUNTS_HEIGHT, "spec": bin_counts(bins)}
-    return charts
+    return charts | examined_charts(view) | truth_charts(view["truth"])
 
 
 def families(view: View) -> dict[str, Spec]:
     """Return the specifications that many charts share; each chart brings its points or its datasets."""
-    made = {"roc": curve("roc"), "pr": curve("pr")}
+    made = {"roc": curve("roc"), "pr": curve("pr")} | examined_families(view)
     for name, found, zero in _shot_sets(view["few_shot"]):
         panels = [panel for regime in found["regimes"] for panel in regime["panels"]]
         positions, title = view["few_shot"]["positions"], found["metric"]["short"]
@@ -145,6 +141,25 @@ def _group(group: View, charts: dict[str, Spec]) -> None:
         reference = everyone["value"] if everyone else None
         title = ", ".join(t for t in (metric["metric"]["short"], metric["averaged"]) if t)
         charts[f"group-{group['id']}-{i}"] = _forest(items, title, metric["chance"], reference)
+
+
+def _tone_sources(sources: View | None, charts: dict[str, Spec]) -> None:
+    """Draw the first metric position by position, one line a source: what is beside each other is not the same."""
+    found = None if sources is None or not sources["several"] else sources["sources"]
+    if found is None or found["metric"] is None:
+        return
+    items = [
+        Item(
+            level["name"] if row["estimated"] else f"{level['name']}, {row['short']}",
+            level["cell"],
+            level["cell"]["greyed"] or row["estimated"],
+        )
+        for i in range(len(found["columns"]))
+        for row in found["rows"]
+        if (level := row["levels"][i]) is not None and level["cell"] is not None
+    ]
+    overall = found["overall"]
+    charts["tone-sources"] = _forest(items, found["metric"]["short"], None, overall and overall["value"])
 
 
 def _forest(items: list[Item], title: str, chance: float | None = None, reference: float | None = None) -> Spec:
