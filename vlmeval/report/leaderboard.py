@@ -183,7 +183,7 @@ def _labels(entries: Sequence[Entry]) -> list[str]:
 
 def _table_badges(benchmark: Benchmark) -> list[View]:
     """Return the marks of the benchmark itself, which hold for every row and stand in the table's heading."""
-    found = []
+    found: list[tuple[str, str, str | None]] = []
     if benchmark.synthetic:
         found.append(("synthetic", SYNTHETIC, None))
     if benchmark.protocol.leaky is not None:

@@ -8,6 +8,7 @@ which is stricter. Marked entries (contamination, leakage, synthetic, partial) g
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,7 +20,10 @@ from vlmeval.errors import DataError
 from vlmeval.progress import Progress, silent
 from vlmeval.records import Predictions
 from vlmeval.report.leaderboard_rows import Entry
-from vlmeval.stats import Estimates, Resamples, estimate
+from vlmeval.stats import Resamples, estimate
+from vlmeval.stats.differences import ROUNDING
+from vlmeval.stats.estimates import Estimate
+from vlmeval.stats.intervals import intervals
 
 DRAWS: Final = 2000
 SEED: Final = 0
@@ -37,7 +41,7 @@ class Place:
 
 @dataclass
 class Ranking:
-    """Places of all entries, and how they came about: pairs told apart by paired differences, and those that were not.
+    """Places of all entries, and how many pairs were told apart by paired differences and by their own intervals.
 
     ``unpaired``: why an entry could only be compared by its interval, by position.
     """
@@ -48,13 +52,26 @@ class Ranking:
     unpaired: dict[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Sampled:
+    """The leading metric of one entry in every resample; ``rows`` tells ids, units and truth of its rows apart."""
+
+    estimate: Estimate
+    rows: str
+
+    def compares(self, other: _Sampled) -> bool:
+        """Whether a difference would be of like and like: the same rows, and an average over the same classes."""
+        ours, theirs = self.estimate.classes, other.estimate.classes
+        return self.rows == other.rows and (ours is None or theirs is None or np.array_equal(ours, theirs))
+
+
 def rank(entries: Sequence[Entry], metric: str, *, lower: bool, progress: Progress = silent) -> Ranking:
     """Rank entries that stand in the order of their values, the best first.
 
     Parameters
     ----------
     entries
-        Of one table: the same samples with the same truth.
+        Of one table: the same card, samples and level.
     metric
         The leading metric.
     lower
@@ -64,33 +81,39 @@ def rank(entries: Sequence[Entry], metric: str, *, lower: bool, progress: Progre
     """
     ranked = [i for i, entry in enumerate(entries) if entry.not_ranked is None]
     found = Ranking([Place(None)] * len(entries))
-    estimates = _estimates(entries, ranked, metric, found, progress) if len(ranked) > 1 else {}
-    better: dict[int, int] = dict.fromkeys(ranked, 0)
+    sampled = _sample(entries, ranked, metric, found, progress) if len(ranked) > 1 else {}
     ties: dict[int, list[int]] = {i: [] for i in ranked}
-    for at, i in enumerate(ranked):
-        for j in ranked[at + 1 :]:
-            apart = _paired(entries[i], estimates.get(i), estimates.get(j), lower=lower)
-            found.paired += apart is not None
-            found.by_interval += apart is None
-            if apart if apart is not None else _by_interval(entries[i], entries[j], lower=lower):
-                better[j] += 1
+    for at, j in enumerate(ranked):
+        ahead = ranked[:at]
+        clear = _clearly_better([sampled.get(i) for i in ahead], sampled.get(j), lower=lower)
+        found.paired += sum(c is not None for c in clear)
+        found.by_interval += sum(c is None for c in clear)
+        better = 0
+        for i, said in zip(ahead, clear, strict=True):
+            if said if said is not None else _by_interval(entries[i], entries[j], lower=lower):
+                better += 1
             else:
                 ties[i].append(j)
                 ties[j].append(i)
+        found.places[j] = Place(1 + better)
     for i in ranked:
-        found.places[i] = Place(1 + better[i], tuple(sorted(ties[i])))
+        found.places[i] = Place(found.places[i].rank, tuple(sorted(ties[i])))
     return found
 
 
-def _paired(first: Entry, ours: Estimates | None, theirs: Estimates | None, *, lower: bool) -> bool | None:
-    """Tell whether the first is significantly better; None where no paired difference can be computed."""
-    if ours is None or theirs is None or first.row is None:
-        return None
-    averaging = first.row.averaging
-    one = next((d for d in ours.minus(theirs) if d.class_id is None and d.averaging == averaging), None)
-    if one is None or one.low is None or one.high is None:
-        return None
-    return one.high < 0 if lower else one.low > 0
+def _clearly_better(ahead: Sequence[_Sampled | None], one: _Sampled | None, *, lower: bool) -> list[bool | None]:
+    """Tell of each of those ahead whether it is significantly better; None where no paired difference can be had."""
+    said: list[bool | None] = [None] * len(ahead)
+    alike = [(i, a) for i, a in enumerate(ahead) if a is not None and one is not None and a.compares(one)]
+    if one is None or not alike:
+        return said
+    draws = np.array([a.estimate.draws - one.estimate.draws for _, a in alike])
+    draws[np.abs(draws) < ROUNDING] = 0.0
+    low, high, _ = intervals(draws[:, 1:])
+    for (i, _), below, above in zip(alike, low.tolist(), high.tolist(), strict=True):
+        if not np.isnan(below):
+            said[i] = above < 0 if lower else below > 0
+    return said
 
 
 def _by_interval(first: Entry, second: Entry, *, lower: bool) -> bool:
@@ -101,29 +124,26 @@ def _by_interval(first: Entry, second: Entry, *, lower: bool) -> bool:
     return a.high < b.low if lower else a.low > b.high
 
 
-def _estimates(
+def _sample(
     entries: Sequence[Entry], wanted: Sequence[int], metric: str, found: Ranking, progress: Progress
-) -> dict[int, Estimates]:
+) -> dict[int, _Sampled]:
     """Estimate the leading metric of each wanted entry on shared resamples of units."""
-    made: dict[int, Estimates] = {}
+    made: dict[int, _Sampled] = {}
     resamples: Resamples | None = None
     for done, i in enumerate(wanted):
         progress("ranks", done, len(wanted))
-        entry = entries[i]
         try:
-            predictions = _predictions(entry)
+            predictions = _predictions(entries[i])
             if resamples is None:
                 resamples = Resamples.draw(predictions[0].units, DRAWS, SEED)
-            one = estimate(
-                predictions, entry.record.benchmark, resamples, metrics=(metric,), groups="none", classes=False
-            )
+            one = _estimated(entries[i], predictions, metric, resamples)
         except DataError as error:
             found.unpaired[i] = error.message
             continue
-        if _agrees(one, entry):
-            made[i] = one
-        else:
+        if one is None:
             found.unpaired[i] = OTHER_NUMBER
+        else:
+            made[i] = one
     progress("ranks", len(wanted), len(wanted))
     return made
 
@@ -133,10 +153,16 @@ def _predictions(entry: Entry) -> list[Predictions]:
     return store.read_predictions(entry.folder, only, seeds=True)
 
 
-def _agrees(made: Estimates, entry: Entry) -> bool:
-    """Tell whether predictions give the number that the record says: a file from elsewhere may lie beside it."""
-    row = entry.row
-    if row is None or row.value is None:
-        return False
-    values = [e.draws[0] for e in made.estimates if e.class_id is None and e.averaging == row.averaging]
-    return bool(values) and bool(np.isclose(values[0], row.value, rtol=0, atol=TOLERANCE))
+def _estimated(entry: Entry, predictions: Sequence[Predictions], metric: str, resamples: Resamples) -> _Sampled | None:
+    """Return the metric in every resample; None where it is not the record's: another file may lie beside it."""
+    card, row = entry.record.benchmark, entry.row
+    made = estimate(predictions, card, resamples, metrics=(metric,), groups="none", classes=False)
+    same = [e for e in made.estimates if e.class_id is None and row is not None and e.averaging == row.averaging]
+    if not same or row is None or row.value is None:
+        return None
+    if not np.isclose(same[0].draws[0], row.value, rtol=0, atol=TOLERANCE):
+        return None
+    table = made.seeds.table
+    said = hashlib.sha256("\0".join([*table.ids.tolist(), *table.unit.astype(str).tolist()]).encode())
+    said.update(np.ascontiguousarray(table.truth).tobytes())
+    return _Sampled(same[0], said.hexdigest())
