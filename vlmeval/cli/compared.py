@@ -22,11 +22,13 @@ def show(found: Comparison) -> None:
     """Print every leading pair, then the headline differences of the others."""
     from rich.markup import escape
 
+    from vlmeval.records.run import MADE_UP
+
     out = console.out()
     unit = found.benchmark.unit.name
     rows = f"{found.n_units:,} {_plural(unit)}" + ("" if found.n == found.n_units else f" ({found.n:,} images)")
-    out.print(f"\non [bold]{escape(found.benchmark.title)}[/], {rows}, {found.draws} draws, "
-              f"{found.permutations} permutations")  # fmt: skip
+    data = "" if found.benchmark.id == MADE_UP else f"[bold]{escape(found.benchmark.title)}[/], "
+    out.print(f"\nOn {data}{rows}, {found.draws} draws, {found.permutations} permutations")
     for run in found.runs:
         for badge in run.badges:
             out.print(f"[bold yellow]{badge.kind}[/] {escape(f'{run.label}: {badge.text}')}")
@@ -108,7 +110,8 @@ def _clearest(found: Comparison, cells: Sequence[PairedNumber]) -> list[PairedNu
 
 def _title(pair: PairCompared) -> str:
     names = f"{pair.a.name} (a) against {pair.b.name} (b)"
-    return names if pair.a.run == pair.b.run or pair.a.method != pair.b.method else f"{names}, {pair.a.title}"
+    same = pair.a.run != pair.b.run and pair.a.method == pair.b.method and pair.a.kind != "scored"
+    return f"{names}, {pair.a.title}" if same else names
 
 
 def _headline(found: Comparison, pair: PairCompared) -> list[PairedNumber]:

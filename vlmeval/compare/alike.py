@@ -69,7 +69,7 @@ def check_cards(first: Run, other: Run) -> list[str]:
 
 def check_rows(first: Run, mine: Predictions, other: Run, theirs: Predictions) -> None:
     """Refuse predictions whose rows, units or truth differ."""
-    a, b = (np.lexsort((p.ids, p.units)) for p in (mine, theirs))
+    a, b = (np.lexsort((p.units, p.ids)) for p in (mine, theirs))
     keys = ("rows digest", "units digest", "truth digest")
     pairs = (
         (mine.ids[a], theirs.ids[b]),
@@ -86,7 +86,7 @@ def check_rows(first: Run, mine: Predictions, other: Run, theirs: Predictions) -
 
 def truth_digest(predictions: Predictions) -> str:
     """SHA-256 of ids, units and truth, whatever the order of the rows."""
-    order = np.lexsort((predictions.ids, predictions.units))
+    order = np.lexsort((predictions.units, predictions.ids))
     parts = (predictions.ids, predictions.units, predictions.y_true)
     return digest_of([_digest(part[order]) for part in parts])
 
@@ -114,7 +114,7 @@ def _same_levels(card: Benchmark, mine: Predictions, run: Run, theirs: Predictio
         return False
     if [level.id for level in other.levels] != [level.id for level in card.group(group).levels]:
         return False
-    a, b = (p.groups[group][np.lexsort((p.ids, p.units))] for p in (mine, theirs))
+    a, b = (p.groups[group][np.lexsort((p.units, p.ids))] for p in (mine, theirs))
     return bool(np.array_equal(a, b))
 
 

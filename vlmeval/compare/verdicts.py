@@ -91,9 +91,11 @@ def _p(number: PairedNumber, tests: int) -> str:
 
 
 def p_text(p: float) -> str:
-    """Return a p-value as people write it: ``p = 0.21``, ``p = 0.002``, ``p < 0.001``."""
+    """Return a p-value as people write it (``p = 0.21``, ``p = 0.002``, ``p < 0.001``), never rounded up to 0.05."""
     if p < 0.001:
         return "p < 0.001"
+    if p < ALPHA <= round(p, 3):
+        return f"p = {p:.4f}"
     return f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
