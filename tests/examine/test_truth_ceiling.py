@@ -123,7 +123,9 @@ def test_readers_who_always_agree_reach_one() -> None:
     drawn = resamples(of, 5)
     for one in [*agreement(panel, drawn), *one_against_others(panel, drawn), *ranks_of_one(panel, drawn, 5)]:
         assert one.value == 1
-        assert one.row("one-dermatologist", "unit", "x").low == 1
+        row = one.row("one-dermatologist", "unit", "x")
+        # Ninety units that all agree do not prove that all others would.
+        assert 0.7 < row.low < row.high == 1
 
 
 def test_only_units_with_two_readers_who_can_be_told_apart_count() -> None:

@@ -171,8 +171,8 @@ def _ceiling_variants(samples: Samples, panel: Panel) -> list[Variant]:
             id=ONE,
             kind="ceiling",
             title="One dermatologist against the others",
-            note="One reader is left out in turn; his weights are the scores, an opinion drawn from the others is the "
-            "truth. Over all splits.",
+            note="One reader is left out in turn; that reader's weights are the scores, an opinion drawn from the "
+            "others is the truth. Over all splits.",
             parameters=dict(counts),
         ),
         Variant(

@@ -4,8 +4,8 @@ In: each reader's own differential over the card's classes. Out: `Found`s. Every
 be told apart counts, in any split: agreement is a property of the data, no model has part in it.
 
 One reader is left out in turn (at random, one a unit and draw), and what is asked of a model is asked of that reader:
-his weights are the scores, and the truth is an opinion drawn from the others. The left-out reader has no part in the
-truth he is measured by; a measure that counts him in is too high, the more so the fewer readers there are.
+the reader's weights are the scores, and the truth is an opinion drawn from the others. The left-out reader has no part
+in that truth; a measure that counts every reader in is too high, the more so the fewer readers there are.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import numpy.typing as npt
 from vlmeval.examine.truth_differential import COVERED, INSIDE, mean_draws, tops
 from vlmeval.examine.truth_draws import CELLS_AT_ONCE, LABELINGS, bounds_of, drawn_classes, unit_weights
 from vlmeval.examine.truth_ranks import Bools, Codes, Floats, class_ranks, drawn_sums
-from vlmeval.examine.truth_rows import Found, is_grey, too_few
+from vlmeval.examine.truth_rows import Found, is_grey, mostly_grey, too_few
 from vlmeval.records import Samples
 from vlmeval.records.numbers import Averaging
-from vlmeval.stats import Resamples
+from vlmeval.stats import Resamples, metric_info
 from vlmeval.stats.cells import SUPPRESS_BELOW
 from vlmeval.stats.classwise import ratio
 from vlmeval.stats.overall import nanmean
@@ -88,7 +88,7 @@ def agreement(panel: Panel, resamples: Resamples) -> list[Found]:
     other = np.clip(np.where(panel.present[:, :, None], other, 0.0), 0.0, 1.0)
     readers = panel.present.sum(axis=1)
     total = other.sum(axis=1)
-    # All ordered pairs of two readers: the square of the sum less each reader with himself.
+    # All ordered pairs of two readers: the square of the sum less each reader paired with the same one.
     pairs = ((total**2).sum(axis=1) - (other**2).sum(axis=(1, 2))) / (readers * (readers - 1))
     best = (total / readers[:, None]).max(axis=1)
     return [_plain(panel, resamples, name, values) for name, values in ((AGREEMENT, pairs), (BEST, best))]
@@ -97,8 +97,8 @@ def agreement(panel: Panel, resamples: Resamples) -> list[Found]:
 def one_against_others(panel: Panel, resamples: Resamples) -> list[Found]:
     """Compute the figures of `truth_differential` for one reader against the differential of the others.
 
-    Where several conditions share a reader's highest weight, each counts as his first in equal parts. A reader names at
-    most a few conditions: with more answers allowed than he named, those he named count.
+    Where several conditions share a reader's highest weight, each counts as the first in equal parts. A reader names at
+    most a few conditions: with more answers allowed than named, those that were named count.
     """
     found = []
     others = np.where(panel.present[:, :, None], panel.others, 0.0)
@@ -174,18 +174,20 @@ def _one_left_out(
 
 
 def _by_class(panel: Panel, metric: str, values: Floats, expected: Floats, shown: Bools, labelings: int) -> list[Found]:
-    n, reason = len(panel), f"no condition is named in {SUPPRESS_BELOW} {panel.noun}s with several readers"
+    n, scarcest = len(panel), np.minimum(expected, len(panel) - expected)
 
-    def found(draws: Floats, averaging: Averaging, scarce: float, why: str | None, **about: Any) -> Found:
-        return Found(
-            metric, averaging, draws[:labelings], draws[labelings:], n, n, greyed=is_grey(scarce), reason=why, **about
-        )
+    def found(draws: Floats, averaging: Averaging, support: float, why: str | None, **about: Any) -> Found:
+        kind = metric_info(metric).interval
+        parts = draws[:labelings], draws[labelings:]
+        return Found(metric, averaging, *parts, n, n, reason=why, support=support, kind=kind, **about)
 
     out = []
     for j, class_id in enumerate(panel.class_ids):
         why = None if shown[j] else f"suppressed: fewer than {SUPPRESS_BELOW} {panel.noun}s in expectation"
-        about = {"class_id": class_id, "n_positive": round(float(expected[j]))}
-        out.append(found(values[:, j], "class", min(expected[j], n - expected[j]), why, **about))
+        about = {"class_id": class_id, "n_positive": round(float(expected[j])), "greyed": is_grey(scarcest[j])}
+        out.append(found(values[:, j], "class", scarcest[j], why, **about))
     mean = nanmean(values[:, shown]) if shown.any() else np.full(len(values), np.nan)
-    out.append(found(mean, "macro", n, None if shown.any() else reason, n_classes=int(shown.sum())))
+    reason = None if shown.any() else f"no condition is named in {SUPPRESS_BELOW} {panel.noun}s with several readers"
+    about = {"n_classes": int(shown.sum()), "greyed": mostly_grey(scarcest[shown])}
+    out.append(found(mean, "macro", float(scarcest[shown].min(initial=n)), reason, **about))
     return out

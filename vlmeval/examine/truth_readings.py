@@ -18,10 +18,10 @@ import numpy as np
 
 from vlmeval.data.readings import Reading
 from vlmeval.examine.truth_ranks import Bools
-from vlmeval.examine.truth_rows import interval
 from vlmeval.records import Benchmark, MetricRow, Predictions
 from vlmeval.stats import Resamples, estimate
 from vlmeval.stats.estimates import Estimate
+from vlmeval.stats.intervals import intervals, number
 from vlmeval.stats.overall import nanmean
 
 DIFFERENCE: Final = ":difference"
@@ -107,14 +107,14 @@ def _difference(row: MetricRow, a: Estimate, b: Estimate) -> MetricRow:
     if reason is None and np.isnan(a.draws[0] - b.draws[0]):
         reason = "undefined under one of the two readings"
     moved = a.draws - b.draws
-    low, high = interval(moved[1:]) if reason is None else (None, None)
+    low, high, _ = intervals(moved[None, 1:])
     return row.model_copy(
         update={
             "variant": f"{row.variant}{DIFFERENCE}",
             "value": None if reason else float(moved[0]),
             "n_classes": a.n_classes,
-            "low": low,
-            "high": high,
+            "low": None if reason else number(float(low[0])),
+            "high": None if reason else number(float(high[0])),
             "reason": reason,
             "seed_sd": None,
             "undefined_draws": None,

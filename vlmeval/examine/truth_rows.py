@@ -1,4 +1,7 @@
-"""From draws to metric rows of the truth examiner: the mean over labellings, the interval of the joint draws."""
+"""From draws to metric rows of the truth examiner: the mean over labellings, the interval of the joint draws.
+
+`TRUTH_MEASURES` is the one home of what the measures that only this examiner has are called and how they are defined.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,49 @@ from typing import Final
 
 import numpy as np
 
+from vlmeval.examine.measured import Measure
 from vlmeval.examine.truth_ranks import Floats
 from vlmeval.records import Level, MetricRow
 from vlmeval.records.numbers import Averaging
 from vlmeval.stats.cells import GREY_BELOW, SUPPRESS_BELOW
+from vlmeval.stats.intervals import MAX_UNDEFINED, limits, number
+from vlmeval.stats.registry import Interval
 
-MAX_UNDEFINED: Final = 0.05
+_DIFFERENTIAL: Final = "after Liu et al. 2020, Nature Medicine 26:900"
+TRUTH_MEASURES: Final[dict[str, Measure]] = {
+    **{
+        f"top-{k}-in-differential": Measure(
+            f"top-{k} in the differential",
+            "higher",
+            f"Share of rows whose {k} highest-scored classes hold at least one condition of the differential.",
+            _DIFFERENTIAL,
+        )
+        for k in (1, 3, 5)
+    },
+    **{
+        f"top-{k}-weight": Measure(
+            f"weight of the differential covered by the top {k}",
+            "higher",
+            f"Mean, over the rows, of the weight of the {k} highest-scored classes in the differential: the expected "
+            "share of right answers when one opinion is drawn from it.",
+            "expectation of top-k accuracy",
+        )
+        for k in (1, 3, 5)
+    },
+    "expected-agreement": Measure(
+        "agreement of two readers",
+        "none",
+        "Mean, over the units and all pairs of readers, of the sum over conditions of the product of their weights.",
+        "Simpson 1949, between two readers",
+    ),
+    "best-answer-agreement": Measure(
+        "agreement of the best single answer",
+        "none",
+        "Mean, over the units, of the largest weight that any condition has in the mean of the readers' weights.",
+        "definition",
+    ),
+}
+"""Metric id -> what it is."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +60,8 @@ class Found:
     """One number to be.
 
     ``sample`` are its values on the sample itself, one a labelling (a single one where no label is drawn); ``draws``
-    are [B], in the order of the run's resamples. Both NaN where undefined.
+    are [B], in the order of the run's resamples. Both NaN where undefined. ``support``: how many units it rests on, all
+    of them if not given. ``kind`` and ``bounds``: how its interval is made (`stats.intervals`).
     """
 
     metric: str
@@ -34,6 +75,9 @@ class Found:
     n_classes: int | None = None
     greyed: bool = False
     reason: str | None = None
+    support: float | None = None
+    kind: Interval = "score"
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     @property
     def value(self) -> float | None:
@@ -46,7 +90,7 @@ class Found:
     def row(self, method: str, level: Level, variant: str, seeds: int | None = None) -> MetricRow:
         """Return it as a metric row."""
         value = self.value
-        low, high = interval(self.draws) if value is not None else (None, None)
+        low, high, undefined = (None, None, None) if value is None else self._limits(value)
         return MetricRow(
             method=method,
             level=level,
@@ -63,18 +107,17 @@ class Found:
             n_classes=self.n_classes,
             greyed=self.greyed and value is not None,
             reason=None if value is not None else self.reason or "undefined: too few of the drawn labels give a value",
-            undefined_draws=float(np.isnan(self.draws).mean()) if value is not None and len(self.draws) else None,
+            undefined_draws=undefined,
             seeds=seeds if value is not None else None,
         )
 
-
-def interval(draws: Floats) -> tuple[float | None, float | None]:
-    """Return the 95 % percentile interval; None with no draws or too many undefined ones."""
-    defined = draws[~np.isnan(draws)]
-    if not len(defined) or len(defined) < (1 - MAX_UNDEFINED) * len(draws):
-        return None, None
-    low, high = np.quantile(defined, (0.025, 0.975))
-    return float(low), float(high)
+    def _limits(self, value: float) -> tuple[float | None, float | None, float | None]:
+        if not len(self.draws):
+            return None, None, None
+        support = self.n_units if self.support is None else max(1, round(self.support))
+        found = limits(self.kind, np.concatenate([[value], self.draws])[None], [support], self.bounds)
+        low, high, undefined = (number(float(one[0])) for one in found)
+        return low, high, undefined
 
 
 def too_few(units: int, noun: str) -> str | None:
@@ -85,3 +128,8 @@ def too_few(units: int, noun: str) -> str | None:
 def is_grey(units: float) -> bool:
     """Tell whether a number over so many units is to be read with care."""
     return units < GREY_BELOW
+
+
+def mostly_grey(scarcest: Floats) -> bool:
+    """Tell whether an average over classes with so many units each is to be read with care: if half of them are."""
+    return 2 * int(sum(is_grey(units) for units in scarcest)) >= max(1, len(scarcest))

@@ -17,7 +17,7 @@ import numpy as np
 
 from vlmeval.examine.truth_draws import LABELINGS, Block, blocks
 from vlmeval.examine.truth_ranks import Bools, ClassRanks, Codes, Floats, class_ranks, drawn_sums
-from vlmeval.examine.truth_rows import Found, is_grey, too_few
+from vlmeval.examine.truth_rows import Found, is_grey, mostly_grey, too_few
 from vlmeval.records.numbers import Averaging
 from vlmeval.stats import Metric, metric_info
 from vlmeval.stats.cells import SUPPRESS_BELOW
@@ -156,19 +156,21 @@ class _Support:
         for j, class_id in enumerate(self.seeds.table.benchmark.class_ids):
             scarce = min(self.expected[j], self.n_units - self.expected[j])
             about = {"class_id": class_id, "n_positive": round(float(self.positives[j]))}
-            found.append(self._found(metric, "class", values[:, j], why or self._why_not(j), scarce, **about))
+            found.append(
+                self._found(metric, "class", values[:, j], why or self._why_not(j), scarce, is_grey(scarce), **about)
+            )
         shown = self.classes & ~self.seeds.unscored & ~np.isnan(values[: self.labelings]).all(axis=0)
         reason = why or too_few(self.n_units, self._noun) or (None if shown.any() else self._none)
         mean = nanmean(values[:, shown]) if shown.any() else np.full(len(values), np.nan)
         about = {"n_classes": int(shown.sum()), "n_positive": round(float(self.positives[shown].sum()))}
-        # As for plain averages: read with care where that holds for half of the classes.
-        few = [is_grey(scarce) for scarce in np.minimum(self.expected, self.n_units - self.expected)[shown]]
-        scarce = 0 if 2 * sum(few) >= max(1, len(few)) else self.n_units
-        return [*found, self._found(metric, "macro", mean, reason, scarce, **about)]
+        scarcest = np.minimum(self.expected, self.n_units - self.expected)[shown]
+        support = float(scarcest.min(initial=self.n_units))
+        return [*found, self._found(metric, "macro", mean, reason, support, mostly_grey(scarcest), **about)]
 
     def overall(self, metric: Metric, values: Floats, why: str | None) -> Found:
         """Return a metric over all classes together."""
-        return self._found(metric, "overall", values, why or too_few(self.n_units, self._noun), self.n_units)
+        reason = why or too_few(self.n_units, self._noun)
+        return self._found(metric, "overall", values, reason, self.n_units, is_grey(self.n_units))
 
     @property
     def _noun(self) -> str:
@@ -187,7 +189,14 @@ class _Support:
         return f"suppressed: fewer than {SUPPRESS_BELOW} positive or negative {self._noun}s ({counts})"
 
     def _found(
-        self, metric: Metric, averaging: Averaging, values: Floats, reason: str | None, scarce: float, **about: Any
+        self,
+        metric: Metric,
+        averaging: Averaging,
+        values: Floats,
+        reason: str | None,
+        support: float,
+        greyed: bool,
+        **about: Any,
     ) -> Found:
         return Found(
             metric=metric.id,
@@ -196,7 +205,10 @@ class _Support:
             draws=values[self.labelings :],
             n=len(self.seeds.table.unit),
             n_units=self.n_units,
-            greyed=is_grey(scarce),
+            greyed=greyed,
             reason=reason,
+            support=support,
+            kind=metric.interval,
+            bounds=metric.bounds,
             **about,
         )

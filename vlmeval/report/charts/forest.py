@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from vlmeval.report.charts.base import ACCENT, DASH, MUTED, NAME_OF, PAPER, Spec, distinct, finish, inline, rounded
+from vlmeval.report.charts.base import ACCENT, DASH, INK, MUTED, NAME_OF, PAPER, Spec, distinct, finish, inline, rounded
 from vlmeval.report.lookup import View
 from vlmeval.report.text import interval
 
@@ -29,10 +29,12 @@ def forest(
     reference: float | None = None,
     *,
     fine: bool = False,
+    lines: Sequence[float] = (),
 ) -> Spec:
     """Return a forest plot with a dashed line at chance and a thin one at a reference value (everyone together).
 
-    ``fine``: of small differences, on a scale as narrow as they are.
+    ``fine``: of small differences, on a scale as narrow as they are. ``lines``: upright dotted ones, such as what a
+    dermatologist reaches.
 
     Lines without a value keep their label, so that what is suppressed is seen to be missing.
     """
@@ -40,7 +42,7 @@ def forest(
 
     labels = distinct([item.label for item in items])
     values = [_row(i, labels[i], item) for i, item in enumerate(items) if _has_value(item)]
-    held = [v[key] for v in values for key in ("lo", "hi", "ch") if v[key] is not None]
+    held = [*lines, *(v[key] for v in values for key in ("lo", "hi", "ch") if v[key] is not None)]
     ticks, digits = _fine_ticks([*held, chance or 0.0]) if fine else (_ticks(held, chance), 1)
     scale = alt.Scale(domain=[ticks[0], ticks[-1]], nice=False)
     x = {
@@ -53,6 +55,7 @@ def forest(
     layers: list[Any] = []
     if reference is not None:
         layers.append(_upright(reference).mark_rule(color=ACCENT, opacity=0.35).encode(x=x["c"]))
+    layers += [_upright(v).mark_rule(color=INK, strokeDash=[1, 3], strokeWidth=1.5).encode(x=x["c"]) for v in lines]
     if chance is not None:
         layers.append(_upright(chance).mark_rule(color=MUTED, strokeDash=DASH, strokeWidth=1.5).encode(x=x["c"]))
     if any(v["ch"] is not None for v in values):
