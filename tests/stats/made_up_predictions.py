@@ -112,11 +112,21 @@ def find(rows: list[MetricRow], metric: str, averaging: str = "overall", **where
     return found[0]
 
 
-def score_interval(values: np.ndarray, z: float = 1.959963984540054) -> list[float]:
+def score_interval(values: np.ndarray, units: int, z: float = 1.959963984540054) -> list[float]:
     """The proportions p that lie within z of their standard errors of the value, given the spread of its draws.
 
-    From the definition: the roots of (value - p)^2 = z^2 p (1 - p) / n.
+    From the definition: the roots of (value - p)^2 = z^2 p (1 - p) / n. Draws of so many units spread a little less
+    than samples do.
     """
     value = values[0]
-    n = value * (1 - value) / np.var(values[1:])
+    n = value * (1 - value) / (np.var(values[1:]) * units / (units - 1))
     return sorted(np.roots([1 + z**2 / n, -(2 * value + z**2 / n), value**2]).real.tolist())
+
+
+def supporting_units(row: MetricRow, p: Predictions, inside: np.ndarray) -> int:
+    """Units that a value rests on: all of them, or of a class the positive or negative ones, whichever are fewer."""
+    if row.averaging == "overall":
+        return len(np.unique(p.units[inside]))
+    classes = range(p.y_true.shape[1]) if row.class_id is None else [int(row.class_id.removeprefix("c"))]
+    sides = [p.units[inside & (p.y_true[:, k] == side)] for k in classes for side in (True, False)]
+    return min(len(np.unique(units)) for units in sides)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from made_up_predictions import TONES, benchmark, find, predictions, score_interval
+from made_up_predictions import TONES, benchmark, find, predictions, score_interval, supporting_units
 from sklearn import metrics as sk
 
 from vlmeval.errors import DataError
@@ -32,16 +32,18 @@ def test_intervals_equal_a_loop_that_replicates_rows() -> None:
     rows = summarise(p, benchmark(k=4), resamples)
     true, top = p.y_true.argmax(axis=1), p.scores.argmax(axis=1)
 
-    def expected(row, draws: np.ndarray) -> list[float]:
+    def expected(row, draws: np.ndarray, units: int) -> list[float]:
         if row.metric == "mcc":  # from -1 to 1
-            return [2 * x - 1 for x in score_interval((draws + 1) / 2)]
-        return score_interval(draws)
+            return [2 * x - 1 for x in score_interval((draws + 1) / 2, units)]
+        return score_interval(draws, units)
 
     def check(row, statistic, inside) -> None:
         # Whole-unit draws, then the group's rows of them.
         draws = [statistic(i[inside[i]]) for i in (replicated(p, resamples, b) for b in range(61))]
         assert row.value == pytest.approx(statistic(np.flatnonzero(inside)), abs=1e-12)
-        np.testing.assert_allclose([row.low, row.high], expected(row, np.array(draws)), atol=1e-9)
+        np.testing.assert_allclose(
+            [row.low, row.high], expected(row, np.array(draws), supporting_units(row, p, inside)), atol=1e-9
+        )
 
     everyone = np.ones(len(p), dtype=bool)
     check(find(rows, "accuracy"), lambda i: sk.accuracy_score(true[i], top[i]), everyone)

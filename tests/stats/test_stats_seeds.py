@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up_predictions import TONES, benchmark, find, predictions, score_interval
+from made_up_predictions import TONES, benchmark, find, predictions, score_interval, supporting_units
 from sklearn import metrics as sk
 
 from vlmeval.errors import DataError, UnknownNameError
@@ -63,7 +63,9 @@ def test_draws_equal_a_loop_over_draws_and_seeds(task: str) -> None:
             i = i[inside[i]]
             values.append(sum(counts[s, b] * statistic(many[s], i) for s in np.flatnonzero(counts[:, b])) / 3)
         assert row.value == pytest.approx(values[0], abs=1e-12)
-        np.testing.assert_allclose([row.low, row.high], score_interval(np.array(values)), atol=1e-9)
+        np.testing.assert_allclose(
+            [row.low, row.high], score_interval(np.array(values), supporting_units(row, first, inside)), atol=1e-9
+        )
         by_seed = [statistic(p, np.flatnonzero(inside)) for p in many]
         assert (row.seeds, row.seed_sd) == (3, pytest.approx(np.std(by_seed, ddof=1), abs=1e-12))
 
@@ -102,10 +104,11 @@ def test_gaps_are_of_levels_averaged_over_seeds() -> None:
         w = resamples.counts[unit[tone == t]].astype(float)
         by_seed = right[:, tone == t] @ w / w.sum(axis=0)
         by_level[t] = (by_seed * counts).sum(axis=0) / 3
-    now, error = by_level[:, 0], by_level[:, 1:] - by_level[:, :1]
+    units = np.array([len(np.unique(unit[tone == t])) for t in range(3)])
+    now, error = by_level[:, 0], (by_level[:, 1:] - by_level[:, :1]) * np.sqrt(units / (units - 1))[:, None]
     # Any level could be an extreme: 95.5 % quantiles of the largest errors. Last minus first as by Newcombe.
     apart, off = (np.quantile(x, 0.955) for x in (np.ptp(error, axis=0), np.abs(error).max(axis=0)))
-    ends = [(now[t], *score_interval(by_level[t])) for t in (0, 2)]
+    ends = [(now[t], *score_interval(by_level[t], units[t])) for t in (0, 2)]
     together = np.corrcoef(error[0], error[2])[0, 1]
 
     def sum_of(x: float, y: float) -> float:
@@ -162,7 +165,7 @@ def test_seeds_alone_make_an_interval_where_units_cannot() -> None:
     row = find(estimate(many, benchmark(), resamples, groups="none").rows(), "accuracy")
     share = seed_counts(2, 4, 500)[:2].sum(axis=0) / 4
     assert row.value == 0.5
-    assert [row.low, row.high] == pytest.approx(score_interval(share), abs=1e-9)
+    assert [row.low, row.high] == pytest.approx(score_interval(share, row.n_units), abs=1e-9)
     assert row.seed_sd == pytest.approx(np.std([1, 1, 0, 0], ddof=1))
     alone = find(estimate(many[:1], benchmark(), resamples, groups="none").rows(), "accuracy")
     # All right: as wide as so many units allow.

@@ -26,7 +26,7 @@ from functools import cached_property
 
 import numpy as np
 
-from vlmeval.stats.intervals import COVERAGE, MAX_UNDEFINED, wilson
+from vlmeval.stats.intervals import COVERAGE, MAX_UNDEFINED, unshrunk, wilson
 from vlmeval.stats.table import Bools, Floats
 
 SELECTION = 0.005
@@ -51,11 +51,17 @@ class Levels:
 
     @cached_property
     def errors(self) -> Floats | None:
-        """[L, B'] draws less the value, of those draws in which every level has one; None where those are too few."""
+        """[L, B'] the same of those draws in which every level has one; None where those are too few."""
         defined: Bools = ~np.isnan(self.draws[:, 1:].sum(axis=0))
         if len(defined) == 0 or 1 - defined.mean() > MAX_UNDEFINED:
             return None
-        found: Floats = self.draws[:, 1:][:, defined] - self.values[:, None]
+        return self.unshrunk[:, defined]
+
+    @cached_property
+    def unshrunk(self) -> Floats:
+        """[L, B] draws less the value, spread as far as those of so many units should be."""
+        factor = unshrunk(np.asarray(self.support, dtype=np.float64))
+        found: Floats = (self.draws[:, 1:] - self.values[:, None]) * factor[:, None]
         return found
 
     @cached_property
@@ -115,7 +121,7 @@ _FAR = 50.0
 def mean_of_ranges_limits(classes: Sequence[Sequence[Levels]]) -> tuple[float, float]:
     """Return the interval of a mean over classes of each class's largest range: [class][what has a range]."""
     value = float(np.mean([max(float(np.ptp(one.values)) for one in own) for own in classes]))
-    each = [[difference_of_errors(one.draws[:, 1:] - one.values[:, None]) for one in own] for own in classes]
+    each = [[difference_of_errors(one.unshrunk) for one in own] for own in classes]
     bound = np.mean([np.max(own, axis=0) for own in each], axis=0)
     defined = ~np.isnan(bound)
     if len(bound) == 0 or 1 - defined.mean() > MAX_UNDEFINED:

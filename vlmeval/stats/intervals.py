@@ -7,8 +7,9 @@ often each holds the population's value.
 ``score``
     Wilson's score interval with as many observations as give the bootstrap's variance: v (1 - v) / variance, on the
     scale of the bounds (Wilson 1927; for clustered data by the effective sample size, Korn & Graubard 1998). Where
-    the draws are too alike, near a bound or with ten units, it is as wide as it has to be. For a value at the bound,
-    whose draws are all equal, every unit counts as one observation.
+    the draws are too alike, near a bound or with ten units, it is as wide as it has to be. The variance is that of the
+    draws times n / (n - 1) for n units (Davison & Hinkley 1997, section 2.3). For a value at the bound, whose draws
+    are all equal, every unit counts as one observation.
 ``symmetric``
     The value, plus and minus the 95 % quantile of the distance of its draws from it (Hall 1988): for metrics that are
     biased upwards, as calibration errors are. Their draws are biased once more, so that their quantiles lie too high.
@@ -100,6 +101,7 @@ def _score(value: Floats, drawn: Floats, support: Floats, bounds: tuple[float, f
     undefined = 1 - defined.mean(axis=1) if drawn.shape[1] else np.full(len(value), np.nan)
     mean = np.where(defined, drawn, 0.0).sum(axis=1) / count
     variance = (np.where(defined, drawn - mean[:, None], 0.0) ** 2).sum(axis=1) / count / width**2
+    variance *= unshrunk(support) ** 2
     p = np.clip((value - smallest) / width, 0.0, 1.0)
     low, high = wilson(p, _observations(p, variance, support))
     none = ~(undefined <= MAX_UNDEFINED)
@@ -112,6 +114,13 @@ def _observations(p: Floats, variance: Floats, support: Floats) -> Floats:
     inside = (p > _NO_SPREAD) & (p < 1 - _NO_SPREAD)
     out = np.where(inside, np.inf, support)
     np.divide(p * (1 - p), variance, out=out, where=inside & (variance > _NO_SPREAD**2))
+    return out
+
+
+def unshrunk(support: Floats) -> Floats:
+    """Return the factor by which draws of n units spread too little: sqrt(n / (n - 1)), as any bootstrap of a mean."""
+    n = np.maximum(support, 2.0)
+    out: Floats = np.sqrt(n / (n - 1))
     return out
 
 
