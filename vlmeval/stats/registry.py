@@ -24,6 +24,7 @@ Formula = Callable[[Sums], Floats]
 Scope = Literal["class", "overall", "levels"]
 Need = Literal["truth", "scores", "decision", "probability", "distribution"]
 Ranks = Literal["wins", "precision-mass", "points"]
+Family = Literal["ranking", "decisions", "probabilities", "operating", "malignancy", "levels", "references"]
 ByGroup = Literal["full", "averages", "none"]
 Interval = Literal["percentile", "score", "symmetric"]
 BOTH: tuple[Task, ...] = ("single-label", "multi-label")
@@ -98,6 +99,18 @@ class Metric:
     by_group: ByGroup = "full"
     view: View | None = None
     unavailable: Callable[[Table], str | None] | None = None
+
+    @property
+    def family(self) -> Family:
+        """Which question the metric answers; for lists and pages."""
+        if self.scope == "levels":
+            return "levels"
+        if self.view is not None:
+            return "malignancy"
+        if self.ranks == "points":
+            return "operating"
+        by_need: dict[Need, Family] = {"truth": "references", "scores": "ranking", "decision": "decisions"}
+        return by_need.get(self.needs, "probabilities")
 
     @property
     def definition(self) -> str:

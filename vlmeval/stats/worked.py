@@ -5,9 +5,11 @@ In: a metric. Out: its value on the rows of its example, without small-cell rule
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from vlmeval.records import Benchmark, Decision, Predictions, Task
 from vlmeval.stats.cells import whole
@@ -21,6 +23,8 @@ from vlmeval.stats.views import Viewed
 
 def worked_value(metric: Metric, task: Task) -> float:
     """Return the metric's value on its example, read as a benchmark of ``task``; of the first class if by class.
+
+    For metrics between the levels of a group the rows are in turn in two levels.
 
     Raises
     ------
@@ -36,10 +40,18 @@ def worked_value(metric: Metric, task: Task) -> float:
     if metric.view is not None:
         seeds = Viewed.of(seeds, metric.view).seeds
     table = seeds.table
+    if metric.scope == "levels":
+        # Each level stands where a draw would.
+        table = replace(table, resamples=replace(table.resamples, counts=_in_turn(len(table.unit))))
     every = np.ones(table.truth.shape[1], dtype=bool)
     asked = Ranked(every, precision=True, drawn=(Drawn.all_of(table.resamples.counts),), points=True)
-    value = metric.formula(cell_sums(seeds.tables, whole(table).rows, asked, (columns,)))
-    return float(value.reshape(len(value), -1)[0, 0])
+    return float(metric.formula(cell_sums((table,), whole(table).rows, asked, (columns,))).flat[0])
+
+
+def _in_turn(units: int) -> npt.NDArray[np.uint8]:
+    """[U, 2] the first, third, fifth ... unit in one level, the others in the other."""
+    counts: npt.NDArray[np.uint8] = np.eye(2, dtype=np.uint8)[np.arange(units) % 2]
+    return counts
 
 
 def _predictions(rows: Rows) -> Predictions:
