@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from vlmeval.data.same_pictures import SamePictures
 from vlmeval.records import GroupLevel, GroupSpec, Samples
@@ -45,6 +46,16 @@ def with_leak_group(samples: Samples, same: SamePictures, evaluated: str) -> Sam
         benchmark=card.model_copy(update={"groups": groups}),
         groups={**samples.groups, GROUP: codes},
     )
+
+
+def leaked_rows(samples: Samples, same: SamePictures, evaluated: str) -> npt.NDArray[np.bool_]:
+    """Return bool [n]: rows that are not evaluated, of units that are, or that have a picture of an evaluated row."""
+    mine = np.asarray(samples.split == evaluated, dtype=np.bool_)
+    units = set(samples.units[mine].tolist())
+    for rows in same.links():
+        if mine[rows].any():
+            units |= set(samples.units[rows].tolist())
+    return np.asarray(~mine & np.isin(samples.units, sorted(units)), dtype=np.bool_)
 
 
 def seen_units(samples: Samples, same: SamePictures, evaluated: str) -> set[str]:

@@ -77,7 +77,7 @@ def look_at_pictures(
 
 def after(
     samples: Samples, same: SamePictures, embedded: Embedded, evaluated: str, progress: Progress
-) -> tuple[Samples, Audited]:
+) -> tuple[Samples, SamePictures, Audited]:
     """Leave out what cannot stay, and look for leaks now that pictures and vectors are known.
 
     Parameters
@@ -93,6 +93,11 @@ def after(
     progress
         Told of the comparison of vectors.
 
+    Returns
+    -------
+    samples, same, audited
+        What is evaluated and trained on, which of it shows the same picture, and what was found.
+
     Raises
     ------
     LeakageError
@@ -106,16 +111,16 @@ def after(
     audited = audit_pictures(samples, same)
     if left:
         audited = Audited(
-            [*left, *audited.findings], [_mended(*pair) for pair in zip(found.checks, audited.checks, strict=True)]
+            [*left, *audited.findings], [_as_found(*pair) for pair in zip(found.checks, audited.checks, strict=True)]
         )
     refuse_leaks(audited.findings, samples.benchmark)
     rows = {name: row for row, name in enumerate(embedded.images.ids.tolist())}
     vectors = embedded.images.vectors[[rows[name] for name in samples.ids.tolist()]]
     audited.add(audit_neighbours(samples, vectors, same, progress))
     audited.findings += audit_counts(samples)
-    return with_leak_group(samples, same, evaluated), audited
+    return with_leak_group(samples, same, evaluated), same, audited
 
 
-def _mended(found: AuditCheck, now: AuditCheck) -> AuditCheck:
-    """Return what was found at first, and that it was left out."""
-    return now if found.found == now.found else found.model_copy(update={"action": "left out, see the findings"})
+def _as_found(found: AuditCheck, now: AuditCheck) -> AuditCheck:
+    """Return what was found before anything was left out, and that it was."""
+    return found.model_copy(update={"action": None if found.found == now.found else "left out, see the findings"})

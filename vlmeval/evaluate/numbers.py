@@ -70,7 +70,7 @@ def numbers_of(
             found.rows += whole.rows()
         if method.curve is None and not reference.compares(method):
             continue
-        brief = estimate(predictions, benchmark, resamples, metrics=_brief(benchmark), groups="averages")
+        brief = estimate(predictions, benchmark, resamples, metrics=brief_metrics(benchmark), groups="averages")
         if method.curve is not None:
             found.rows += brief.rows()
         found.differences += reference.subtracted_from(brief, predictions[0])
@@ -97,7 +97,8 @@ def predictions_of(made: Made, method: MethodUsed) -> list[Predictions]:
     return [one for one in made.predictions if (one.method, one.level) == (method.id, method.level)]
 
 
-def _brief(benchmark: Benchmark) -> tuple[str, ...]:
+def brief_metrics(benchmark: Benchmark) -> tuple[str, ...]:
+    """Return the metrics of differences and points of curves: the headline ones and sensitivity."""
     return tuple(dict.fromkeys((*benchmark.headline_metrics, "sensitivity")))
 
 
@@ -128,7 +129,7 @@ class _Reference:
                 [replace(rows, unscored=like.unscored)],
                 self._benchmark,
                 self._resamples,
-                metrics=_brief(self._benchmark),
+                metrics=brief_metrics(self._benchmark),
                 groups="averages",
             )
         return estimates.minus(self._known[key], whole.method)

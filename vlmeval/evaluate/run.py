@@ -18,6 +18,7 @@ from vlmeval import store
 from vlmeval.catalog import Catalog
 from vlmeval.data.audit import Audited
 from vlmeval.data.readings import load_readings
+from vlmeval.data.same_pictures import SamePictures
 from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
 from vlmeval.embed.device import let_idle_threads_sleep
 from vlmeval.encoders.protocol import ModelHandle
@@ -26,6 +27,7 @@ from vlmeval.evaluate import assess, planning
 from vlmeval.evaluate.auditing import after, look_at_pictures
 from vlmeval.evaluate.examination import examined
 from vlmeval.evaluate.fewshot import few_shot_step
+from vlmeval.evaluate.leak_effect import leak_effects
 from vlmeval.evaluate.material import Made, Material
 from vlmeval.evaluate.numbers import Numbers, numbers_of, resamples_of
 from vlmeval.evaluate.outcome import Outcome, Render, Stopwatch, find, finish
@@ -97,10 +99,11 @@ def evaluate(
     options = replace(options, pooled=planning.wants_pooled(inputs.plan))
     embedded = embed(inputs.handle, inputs.samples, inputs.texts, cache, options, progress)
     watch.lap("embed")
-    inputs, audited = _audited(inputs, embedded, cache, options, progress)
+    inputs, same, audited = _audited(inputs, embedded, cache, options, progress)
     watch.lap("audit")
 
-    made = _made(Material(inputs.plan, inputs.samples, embedded, inputs.prompts, Kept(cache.root), progress))
+    material = Material(inputs.plan, inputs.samples, embedded, inputs.prompts, Kept(cache.root), progress)
+    made = _made(material)
     watch.lap("score")
     resamples = resamples_of(made, inputs.plan)
     numbers = numbers_of(made, inputs.plan, inputs.samples.benchmark, resamples, progress)
@@ -108,22 +111,25 @@ def evaluate(
     readings = load_readings(inputs.benchmark, where.data, progress)
     found = examined(made, inputs.plan, inputs.samples, resamples, progress, readings)
     watch.lap("examination")
+    leaks = leak_effects(material, made, same, resamples)
+    watch.lap("leak")
 
-    record = _record(inputs, embedded, made, numbers, audited, watch).model_copy(update={"examined": found})
+    record = _record(inputs, embedded, made, numbers, audited, watch)
+    record = record.model_copy(update={"examined": found, "leaks": leaks})
     return finish(folder, record, made.predictions, render)
 
 
 def _audited(
     inputs: Inputs, embedded: Embedded, cache: Cache, options: EmbedOptions, progress: Progress
-) -> tuple[Inputs, Audited]:
+) -> tuple[Inputs, SamePictures, Audited]:
     """Leave out what could not be read, and look for leaks now that every picture and vector is known."""
     plan = inputs.plan
     planning.check_unreadable(embedded.unreadable, inputs.samples, plan, given=inputs.handle.precomputed)
     same = look_at_pictures(inputs.samples, inputs.contents, cache, options, progress)
-    samples, audited = after(inputs.samples, same, embedded, plan.split, progress)
+    samples, same, audited = after(inputs.samples, same, embedded, plan.split, progress)
     planning.check_samples(samples, plan)
     findings = [*inputs.audited.findings, *audited.findings, *assess.embedding_findings(embedded)]
-    return replace(inputs, samples=samples), Audited(findings, [*inputs.audited.checks, *audited.checks])
+    return replace(inputs, samples=samples), same, Audited(findings, [*inputs.audited.checks, *audited.checks])
 
 
 def _made(material: Material) -> Made:

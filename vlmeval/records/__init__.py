@@ -6,7 +6,7 @@ its numbers. All are frozen.
 """
 
 from vlmeval.records.arrays import Decision, Embeddings, Predictions, Samples
-from vlmeval.records.audit import AuditCheck
+from vlmeval.records.audit import AuditCheck, LeakEffect
 from vlmeval.records.base import Record, digest_of
 from vlmeval.records.benchmark import (
     Benchmark,
@@ -99,6 +99,7 @@ __all__ = [
     "GroupSpec",
     "ImagePipeline",
     "ImageRef",
+    "LeakEffect",
     "Level",
     "Licence",
     "MethodUsed",

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from vlmeval.records.audit import AuditCheck
+from vlmeval.records.audit import AuditCheck, LeakEffect
 from vlmeval.records.base import Record
 from vlmeval.records.benchmark import Benchmark, Level
 from vlmeval.records.contamination import Contamination
@@ -189,6 +189,7 @@ class RunRecord(Record):
     contamination: Contamination | None = Field(None, description="What the register says of model and data.")
     findings: tuple[Finding, ...] = ()
     audit: tuple[AuditCheck, ...] = Field((), description="What was looked for, and what could not be looked for.")
+    leaks: tuple[LeakEffect, ...] = Field((), description="Leaky protocols: what the leak is worth, by method.")
     badges: tuple[Badge, ...] = ()
     timings: dict[str, float] = Field({}, description="Seconds by stage, measured in this run.")
     environment: Environment
