@@ -156,7 +156,7 @@ def test_a_headline_of_several_seeds_says_which_seed_its_curves_are_of(
 ) -> None:
     view = build_view(*probed_multi)
     assert (view["shown_seed"], view["seeds"], view["method"]) == (0, 5, "MLP probe")
-    for section in ("decisions", "curves", "reliability"):
+    for section in ("decisions", "curves"):
         assert "Shown: seed 0, one of 5." in _section(pages["multi"], section)
     assert "a small neural net trained on its vectors" in _section(pages["multi"], "summary")
     thresholds = [row["threshold"] for row in view["thresholds"]["rows"]]

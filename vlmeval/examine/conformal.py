@@ -27,7 +27,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vlmeval.examine.conformal_sets import nonconformity, of_truth, smallest_calibration, threshold
+from vlmeval.examine.conformal_sets import expected_coverage, nonconformity, of_truth, smallest_calibration, threshold
 from vlmeval.examine.measured import (
     Bools,
     Floats,
@@ -92,6 +92,10 @@ class _Scored:
         groups = {name: codes[order] for name, codes in predictions.groups.items()}
         return cls(found, of_truth(found, truth), weight, use, groups)
 
+    def units(self, rows: Bools) -> int:
+        """Return how many units these rows are of, those without a class left out."""
+        return round(float(self.weight[rows & self.use].sum()))
+
     def threshold(self, rows: Bools) -> float | None:
         """Return the threshold from these rows, None where they are of too few units."""
         rows = rows & self.use
@@ -128,11 +132,14 @@ class _Sets:
 
     def add_global(self, part: Part) -> str | None:
         """Add sets with one threshold; or say why there is none."""
-        found = [v.threshold(np.ones(len(v.use), dtype=bool)) for v in self.validation]
+        everyone = np.ones(len(self.validation[0].use), dtype=bool)
+        found = [v.threshold(everyone) for v in self.validation]
         if any(t is None for t in found):
-            return _too_few(self.validation[0], np.ones(len(self.validation[0].use), dtype=bool))
+            return _too_few(self.validation[0], everyone)
         cuts = [np.full(len(e.use), t) for e, t in zip(self.evaluated, found, strict=True)]
-        add_variant(part, self._variant(GLOBAL, "One threshold for everyone", _shown(found)))
+        add_variant(
+            part, self._variant(GLOBAL, "One threshold for everyone", _shown(found, self.validation[0].units(everyone)))
+        )
         part.rows += [row for cell in self.ground.cells for row in self._rows(cell, cuts, GLOBAL)]
         part.rows += self._by_class(cuts)
         return None
@@ -151,7 +158,7 @@ class _Sets:
             if any(t is None for t in found):
                 reasons[level.id] = _too_few(self.validation[0], own[0])
                 continue
-            shown[level.id] = _shown(found)
+            shown[level.id] = _shown(found, self.validation[0].units(own[0]))
             for cut, e, t in zip(cuts, self.evaluated, found, strict=True):
                 cut[e.groups[group.id] == code] = t
         add_variant(part, self._variant(variant, f"A threshold a level: {group.name}", shown))
@@ -195,11 +202,13 @@ class _Sets:
 
 
 def _too_few(scored: _Scored, rows: Bools) -> str:
-    units = round(float(scored.weight[rows & scored.use].sum()))
+    units = scored.units(rows)
     least = max(SUPPRESS_BELOW, smallest_calibration(ALPHA))
     return f"too few validation units for a threshold ({units}; at least {least} are needed)"
 
 
-def _shown(found: Sequence[float | None]) -> Any:
+def _shown(found: Sequence[float | None], units: int) -> Any:
+    """Return the threshold (one a seed), the units it is from, and the range that coverage is to be expected in."""
     short = [None if t is None else float(f"{t:.6g}") for t in found]
-    return {"threshold": short[0] if len(short) == 1 else short}
+    expected = [round(x, 4) for x in expected_coverage(units, ALPHA)]
+    return {"threshold": short[0] if len(short) == 1 else short, "units": units, "expected": expected}

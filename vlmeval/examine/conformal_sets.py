@@ -35,6 +35,19 @@ def smallest_calibration(alpha: float) -> int:
     return math.ceil((1 - alpha) / alpha - 1e-9)
 
 
+def expected_coverage(units: int, alpha: float) -> tuple[float, float]:
+    """Return what the coverage of a threshold from so many units lies between in 95 % of choices of those units.
+
+    Its distribution is Beta(r, n + 1 - r), r = ceil((1 - alpha)(n + 1)), for scores without ties (Vovk 2012); the
+    interval is of an infinite population, so that what is evaluated on few units varies more.
+    """
+    from scipy.stats import beta
+
+    rank = math.ceil((1 - alpha) * (units + 1) - 1e-9)
+    low, high = beta.ppf((0.025, 0.975), rank, units + 1 - rank)
+    return float(low), float(high)
+
+
 def threshold(scores: Floats, weight: Floats, alpha: float) -> float | None:
     """Return the smallest score that a weight of at least (1 - alpha)(n + 1) does not exceed, n the total weight.
 

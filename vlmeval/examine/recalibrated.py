@@ -38,6 +38,7 @@ TEMPERATURE: Final = "calibration:temperature"
 PLATT: Final = "calibration:platt"
 MOST_CLASSES: Final = 12
 """With more classes than that, only averages over classes are reported."""
+BY_TONE: Final = ("ece", "ece-equal-mass", "brier", "log-loss")
 _TITLES: Final = {TEMPERATURE: "Temperature scaling", PLATT: "Platt scaling"}
 _NOTES: Final = {
     TEMPERATURE: "softmax(logits / T), one T for all classes at the smallest log-loss (Guo et al. 2017).",
@@ -107,7 +108,8 @@ def examine_calibration(subject: Subject, part: Part) -> None:
             groups="averages",
             classes=len(benchmark.classes) <= MOST_CLASSES,
         )
-        part.rows += with_variant(estimates.rows(), found.variant)
+        kept = [row for row in estimates.rows() if row.group is None or row.metric in BY_TONE]
+        part.rows += with_variant(kept, found.variant)
 
 
 def probability_metrics(benchmark: Benchmark) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from vlmeval.examine.recalibrated import probability_metrics
 from vlmeval.records import CurveUsed, GroupSpec, MethodUsed, RunRecord, Variant
 from vlmeval.report.examined import Found, level_lines, level_view, line, measure_view, no_tones, tone_groups
 from vlmeval.report.lookup import Rows, View, cell
@@ -75,7 +76,8 @@ def _fit(fit: Variant, headline: MethodUsed) -> View:
 
 def _metrics(record: RunRecord, before: Rows, after: Rows, headline: MethodUsed) -> list[View]:
     """Return every metric of probabilities over all samples, before and after; those that say most come first."""
-    pairs = [(m, a) for m, a in after.averages_of([headline]) if a in ("overall", "macro")]
+    wanted = set(probability_metrics(record.benchmark))
+    pairs = [(m, a) for m, a in after.averages_of([headline]) if a in ("overall", "macro") and m in wanted]
     first = {name: i for i, name in enumerate(LEADING)}
     return [
         {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from vlmeval.records import GroupSpec, MethodUsed, RunRecord
 from vlmeval.report.examined import Found, level_view, no_tones, tone_groups
@@ -30,10 +30,18 @@ def conformal_view(record: RunRecord, headline: MethodUsed) -> View:
         "note": one.note if one else None,
         "fitted_on": one.fitted_on if one else None,
         "overall": _cells(rows, headline, None, None),
+        "expected": _parameters(found, GLOBAL, headline).get("expected"),
         "tones": [_tone(g, found, headline) for g in tone_groups(record)],
         "no_tones": no_tones(record),
         "classes": [c for c in classes if c["coverage"] is not None],
     }
+
+
+def _parameters(found: Found, variant: str, headline: MethodUsed) -> dict[str, Any]:
+    """Return what was chosen for this method: thresholds, and what they are from."""
+    known = found.first((variant,))
+    own: dict[str, Any] = known.parameters.get(headline.id, {}) if known else {}
+    return own
 
 
 def _cells(rows: Rows, headline: MethodUsed, group: str | None, level: str | None) -> View:
@@ -42,6 +50,7 @@ def _cells(rows: Rows, headline: MethodUsed, group: str | None, level: str | Non
 
 def _tone(group: GroupSpec, found: Found, headline: MethodUsed) -> View:
     one, own = found.rows(GLOBAL), found.rows(f"conformal:by-{group.id}")
+    chosen = _parameters(found, f"conformal:by-{group.id}", headline)
     return {
         "id": group.id,
         "name": group.name,
@@ -50,6 +59,8 @@ def _tone(group: GroupSpec, found: Found, headline: MethodUsed) -> View:
                 **level_view(lv),
                 "one": _cells(one, headline, group.id, lv.id),
                 "own": _cells(own, headline, group.id, lv.id),
+                "units": chosen.get(lv.id, {}).get("units"),
+                "expected": chosen.get(lv.id, {}).get("expected"),
             }
             for lv in group.levels
         ],

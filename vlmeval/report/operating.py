@@ -28,7 +28,7 @@ def operating_view(record: RunRecord, headline: MethodUsed) -> View:
         "targets": [
             {
                 "id": v.id,
-                "title": v.title.removeprefix("Malignant: ").capitalize(),
+                "title": _title(v),
                 "cells": [_cell(found.rows(v.id), headline, m, averaging) for m in METRICS],
             }
             for v in targets
@@ -38,6 +38,12 @@ def operating_view(record: RunRecord, headline: MethodUsed) -> View:
         "classes": _classes(record, found, headline),
         "decision": _decision(record, found),
     }
+
+
+def _title(variant: Variant) -> str:
+    """Return the target, per cent signs kept with their numbers."""
+    title = variant.title.removeprefix("Malignant: ").replace(" %", "\u00a0%")
+    return title[:1].upper() + title[1:]
 
 
 def _named(metric: str, record: RunRecord) -> View:
@@ -57,7 +63,7 @@ def _tone(group: GroupSpec, found: Found, targets: list[Variant], headline: Meth
         "name": group.name,
         "targets": [
             {
-                "title": v.title.removeprefix("Malignant: ").capitalize(),
+                "title": _title(v),
                 "rows": [
                     {
                         **level_view(lv),

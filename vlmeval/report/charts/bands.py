@@ -18,6 +18,7 @@ from vlmeval.report.text import interval, percent
 LARGE, SMALL = 300, 220
 STEPS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
 MOST_TICKS: Final = 6
+SURE: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def family(kind: str, panels: Iterable[Sequence[View]], *, small: bool) -> Spec:
     across = alt.Scale(domain=list(axes.x_ends), nice=False)
     x_ticks = [round(axes.x_ends[1] * i / 5, 2) for i in range(6)]
     x = alt.X("x:Q", title=axes.x, scale=across).axis(values=x_ticks, format=".1f", grid=False)
-    scale = alt.Scale(domain=[ends[0], ends[-1]], nice=False, zero=False, clamp=True)
+    scale = alt.Scale(domain=[ends[0], ends[-1]], nice=False, zero=False)
     digits = 1 if all(abs(t * 10 - round(t * 10)) < 1e-9 for t in ends) else 2
 
     def y(field: str) -> Any:
@@ -59,10 +60,10 @@ def family(kind: str, panels: Iterable[Sequence[View]], *, small: bool) -> Spec:
     fill = alt.Fill("k:N", scale=colours, legend=None)
     stroke = alt.Stroke("k:N", scale=colours, legend=None)
     dash = alt.StrokeDash("k:N", scale=alt.Scale(domain=KEYS, range=DASHES), legend=None)
-    line = base.mark_line(strokeWidth=2.2 if not small else 2)
+    line = base.mark_line(strokeWidth=2.2 if not small else 2, clip=True)
     layers = [
         reference.encode(x=x, y=y("y")),
-        base.mark_area(opacity=0.1).encode(y=y("lo"), y2="hi:Q", fill=fill, detail="k:N"),
+        base.mark_area(opacity=0.1, clip=True).encode(y=y("lo"), y2="hi:Q", fill=fill, detail="k:N"),
         line.encode(y=y("y"), color=alt.Color("k:N", scale=colours, legend=None), strokeDash=dash),
     ]
     if axes.unit_square:
@@ -70,7 +71,7 @@ def family(kind: str, panels: Iterable[Sequence[View]], *, small: bool) -> Spec:
         points = base.mark_point(size=34 if small else 55, strokeWidth=1.7, fill=PAPER, opacity=1)
         layers.append(points.encode(y=y("y"), stroke=stroke, shape=shape, tooltip="t:N"))
     else:
-        hidden = base.mark_point(size=60, opacity=0)
+        hidden = base.mark_point(size=60, opacity=0, clip=True)
         layers.append(hidden.encode(y=y("y"), tooltip="t:N"))
     return finish(alt.layer(*layers).properties(height=SMALL if small else LARGE))
 
@@ -98,8 +99,11 @@ def _rows(kind: str, one: View) -> list[Spec]:
 
 
 def _held(kind: str, panels: Iterable[Sequence[View]]) -> list[float]:
-    """Return the numbers that the y axis has to hold: of net benefit no more below 0 than above it."""
-    points = [p for lines in panels for one in lines for p in one["points"]]
+    """Return the numbers that the y axis has to hold: of net benefit what is below 0 to a third only.
+
+    The most confident few have bands that would flatten all the rest: they are cut off.
+    """
+    points = [p for lines in panels for one in lines for p in one["points"] if kind != "risk" or p[0] >= SURE]
     if not points:
         return [0.0, 1.0]
     highest, lowest = max(p[3] for p in points), min(p[2] for p in points)

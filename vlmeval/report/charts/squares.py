@@ -1,8 +1,7 @@
-"""Charts in the unit square: ROC and precision-recall curves, confusion matrix, reliability diagram."""
+"""Charts in the unit square: ROC and precision-recall curves, confusion matrix."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Literal
 
@@ -13,7 +12,6 @@ from vlmeval.report.charts.base import (
     LINE,
     MUTED,
     NAME_OF,
-    PAPER,
     Spec,
     distinct,
     finish,
@@ -23,8 +21,7 @@ from vlmeval.report.charts.base import (
 from vlmeval.report.lookup import View
 
 CELL_TEXT_LIMIT = 12
-FEW = 20
-CELL_HEIGHT, CURVE_HEIGHT, RELIABILITY_HEIGHT, COUNTS_HEIGHT = 32, 190, 320, 100
+CELL_HEIGHT, CURVE_HEIGHT = 32, 190
 
 
 @cache
@@ -74,36 +71,3 @@ def confusion(matrix: View) -> Spec:
     # The slanted names of the last columns reach beyond the last column.
     spec = finish(alt.layer(*layers).properties(height=alt.Step(CELL_HEIGHT)), steps=True, names=names)
     return spec | {"padding": {"left": 2, "top": 2, "bottom": 2, "right": 70}}
-
-
-def reliability(bins: Sequence[View]) -> Spec:
-    """Return the reliability diagram: observed share against mean score per bin, larger where more samples are."""
-    import altair as alt
-
-    unit = alt.Scale(domain=[0, 1], nice=False)
-    values = [
-        {"x": b["confidence"], "y": b["observed"], "n": b["n"], "h": b["n"] < FEW, "t": f"{b['n']:,} in this bin"}
-        for b in bins
-        if b["n"]
-    ]
-    ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
-    x = alt.X("x:Q", title="Mean score in the bin", scale=unit).axis(values=ticks, format=".1f")
-    y = alt.Y("y:Q", title="Observed share", scale=unit).axis(values=ticks, format=".1f")
-    ends = inline([{"x": 0, "y": 0}, {"x": 1, "y": 1}])
-    diagonal = alt.Chart(ends).mark_line(color=MUTED, strokeDash=DASH, strokeWidth=1.5).encode(x=x, y=y)
-    size = alt.Size("n:Q", scale=alt.Scale(type="sqrt", range=[30, 260]), legend=None)
-    fill = alt.condition("datum.h", alt.value(PAPER), alt.value(ACCENT))
-    points = alt.Chart(inline(values)).mark_point(stroke=ACCENT, strokeWidth=2, opacity=0.9)
-    drawn = points.encode(x=x, y=y, size=size, fill=fill, tooltip="t:N")
-    return finish(alt.layer(diagonal, drawn).properties(height=RELIABILITY_HEIGHT))
-
-
-def bin_counts(bins: Sequence[View]) -> Spec:
-    """Return how many samples fall into each bin of the reliability diagram."""
-    import altair as alt
-
-    values = [{"a": b["from"], "b": b["to"], "z": 0, "n": b["n"]} for b in bins]
-    x = alt.X("a:Q", title="Score", scale=alt.Scale(domain=[0, 1], nice=False)).axis(values=[0, 0.5, 1], format=".1f")
-    chart = alt.Chart(inline(values)).mark_rect(color=ACCENT, opacity=0.5, stroke=PAPER, strokeWidth=1)
-    y = alt.Y("n:Q", title="Samples").axis(tickCount=2, format="~s")
-    return finish(chart.encode(x=x, x2="b:Q", y=y, y2="z:Q").properties(height=COUNTS_HEIGHT))
