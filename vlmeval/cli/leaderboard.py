@@ -125,6 +125,9 @@ def show(view: View) -> None:
         _show_table(table)
         if table["tone"]["reason"]:
             out.print(f"no skin tone: {escape(table['tone']['reason'])}")
+        else:
+            tone = table["tone"]
+            out.print(f"tone: {escape(tone['name'])}; gap: {escape(tone['last'])} minus {escape(tone['first'])}")
     for one in view["unlike"]:
         why = " and ".join(one["reasons"])
         out.print(f"\n{escape(one['benchmark'])} stands in {len(one['tables'])} tables, because {escape(why)}")
