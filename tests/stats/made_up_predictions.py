@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from scipy.stats import t
 
 from vlmeval.records import Benchmark, Decision, MetricRow, Predictions
 
@@ -112,13 +113,13 @@ def find(rows: list[MetricRow], metric: str, averaging: str = "overall", **where
     return found[0]
 
 
-def score_interval(values: np.ndarray, units: int, z: float = 1.959963984540054) -> list[float]:
+def score_interval(values: np.ndarray, units: int) -> list[float]:
     """The proportions p that lie within z of their standard errors of the value, given the spread of its draws.
 
     From the definition: the roots of (value - p)^2 = z^2 p (1 - p) / n. Draws of so many units spread a little less
-    than samples do.
+    than samples do, and z is Student's.
     """
-    value = values[0]
+    value, z = values[0], t.ppf(0.975, units - 1)
     n = value * (1 - value) / (np.var(values[1:]) * units / (units - 1))
     return sorted(np.roots([1 + z**2 / n, -(2 * value + z**2 / n), value**2]).real.tolist())
 

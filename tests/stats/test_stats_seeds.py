@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_predictions import TONES, benchmark, find, predictions, score_interval, supporting_units
+from scipy.stats import norm
+from scipy.stats import t as student
 from sklearn import metrics as sk
 
 from vlmeval.errors import DataError, UnknownNameError
@@ -105,7 +107,8 @@ def test_gaps_are_of_levels_averaged_over_seeds() -> None:
         by_seed = right[:, tone == t] @ w / w.sum(axis=0)
         by_level[t] = (by_seed * counts).sum(axis=0) / 3
     units = np.array([len(np.unique(unit[tone == t])) for t in range(3)])
-    now, error = by_level[:, 0], (by_level[:, 1:] - by_level[:, :1]) * np.sqrt(units / (units - 1))[:, None]
+    wider = np.sqrt(units / (units - 1)) * student.ppf(0.975, units - 1) / norm.ppf(0.975)
+    now, error = by_level[:, 0], (by_level[:, 1:] - by_level[:, :1]) * wider[:, None]
     # Any level could be an extreme: 95.5 % quantiles of the largest errors. Last minus first as by Newcombe.
     apart, off = (np.quantile(x, 0.955) for x in (np.ptp(error, axis=0), np.abs(error).max(axis=0)))
     ends = [(now[t], *score_interval(by_level[t], units[t])) for t in (0, 2)]
@@ -169,7 +172,8 @@ def test_seeds_alone_make_an_interval_where_units_cannot() -> None:
     assert row.seed_sd == pytest.approx(np.std([1, 1, 0, 0], ddof=1))
     alone = find(estimate(many[:1], benchmark(), resamples, groups="none").rows(), "accuracy")
     # All right: as wide as so many units allow.
-    assert (alone.low, alone.high) == (pytest.approx(1 / (1 + 1.96**2 / alone.n_units), abs=1e-5), 1)
+    z = student.ppf(0.975, alone.n_units - 1)
+    assert (alone.low, alone.high) == (pytest.approx(1 / (1 + z**2 / alone.n_units), abs=1e-9), 1)
 
 
 def test_seeds_are_drawn_whole_repeatably_and_alike_for_all() -> None:

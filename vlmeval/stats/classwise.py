@@ -188,6 +188,7 @@ _add(
     needs="probability",
     tasks=("multi-label",),
     direction="lower",
+    interval="symmetric",
     averages=("macro",),
     columns=_calibration_columns,
 )

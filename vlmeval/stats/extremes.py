@@ -26,7 +26,7 @@ from functools import cached_property
 
 import numpy as np
 
-from vlmeval.stats.intervals import COVERAGE, MAX_UNDEFINED, unshrunk, wilson
+from vlmeval.stats.intervals import COVERAGE, MAX_UNDEFINED, student, unshrunk, wilson
 from vlmeval.stats.table import Bools, Floats
 
 SELECTION = 0.005
@@ -59,8 +59,9 @@ class Levels:
 
     @cached_property
     def unshrunk(self) -> Floats:
-        """[L, B] draws less the value, spread as far as those of so many units should be."""
-        factor = unshrunk(np.asarray(self.support, dtype=np.float64))
+        """[L, B] draws less the value, spread as far as so few units leave one unsure (as in `intervals.py`)."""
+        units = np.asarray(self.support, dtype=np.float64)
+        factor = unshrunk(units) * student(units) / student(np.full(1, np.inf))
         found: Floats = (self.draws[:, 1:] - self.values[:, None]) * factor[:, None]
         return found
 
@@ -72,7 +73,8 @@ class Levels:
             return np.zeros(len(self.values))
         p = (self.values - smallest) / (largest - smallest)
         at_bound = (p < _SAME) | (p > 1 - _SAME)
-        low, high = wilson(np.clip(p, 0, 1), np.maximum(np.asarray(self.support, dtype=np.float64), 1))
+        units = np.maximum(np.asarray(self.support, dtype=np.float64), 1)
+        low, high = wilson(np.clip(p, 0, 1), units, student(units))
         return np.where(at_bound, (high - low) * (largest - smallest), 0.0)
 
 

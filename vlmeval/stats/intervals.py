@@ -8,8 +8,8 @@ often each holds the population's value.
     Wilson's score interval with as many observations as give the bootstrap's variance: v (1 - v) / variance, on the
     scale of the bounds (Wilson 1927; for clustered data by the effective sample size, Korn & Graubard 1998). Where
     the draws are too alike, near a bound or with ten units, it is as wide as it has to be. The variance is that of the
-    draws times n / (n - 1) for n units (Davison & Hinkley 1997, section 2.3). For a value at the bound, whose draws
-    are all equal, every unit counts as one observation.
+    draws times n / (n - 1) for n units (Davison & Hinkley 1997, section 2.3), and its quantile Student's with n - 1
+    degrees of freedom. For a value at the bound, whose draws are all equal, every unit counts as one observation.
 ``symmetric``
     The value, plus and minus the 95 % quantile of the distance of its draws from it (Hall 1988): for metrics that are
     biased upwards, as calibration errors are. Their draws are biased once more, so that their quantiles lie too high.
@@ -29,8 +29,6 @@ from vlmeval.stats.table import Floats
 
 MAX_UNDEFINED: Final = 0.05
 COVERAGE: Final = 0.95
-NORMAL: Final = 1.959963984540054
-"""The 97.5 % quantile of the standard normal distribution."""
 _NO_SPREAD = 1e-12
 
 
@@ -103,7 +101,7 @@ def _score(value: Floats, drawn: Floats, support: Floats, bounds: tuple[float, f
     variance = (np.where(defined, drawn - mean[:, None], 0.0) ** 2).sum(axis=1) / count / width**2
     variance *= unshrunk(support) ** 2
     p = np.clip((value - smallest) / width, 0.0, 1.0)
-    low, high = wilson(p, _observations(p, variance, support))
+    low, high = wilson(p, _observations(p, variance, support), student(support))
     none = ~(undefined <= MAX_UNDEFINED)
     low[none], high[none] = np.nan, np.nan
     return smallest + width * low, smallest + width * high, undefined
@@ -124,9 +122,17 @@ def unshrunk(support: Floats) -> Floats:
     return out
 
 
-def wilson(p: Floats, n: Floats) -> tuple[Floats, Floats]:
+def student(support: Floats) -> Floats:
+    """Return the 97.5 % quantile of Student's t for the spread of so many units."""
+    from scipy.special import stdtrit
+
+    out: Floats = stdtrit(np.maximum(support, 2.0) - 1, (1 + COVERAGE) / 2)
+    return out
+
+
+def wilson(p: Floats, n: Floats, quantile: Floats) -> tuple[Floats, Floats]:
     """Return Wilson's score interval of a proportion p of n observations (any positive number of them)."""
-    z2 = NORMAL**2 / n
+    z2 = quantile**2 / n
     centre = (p + z2 / 2) / (1 + z2)
     half = np.sqrt(p * (1 - p) * z2 + z2**2 / 4) / (1 + z2)
     return centre - half, centre + half
