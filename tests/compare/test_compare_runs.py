@@ -245,6 +245,8 @@ def test_what_cannot_be_chosen_is_refused(runs: list[Path]) -> None:
         compare_runs(runs[:2], Wanted(methods=("scorde",)))
     with pytest.raises(UnknownNameError, match="unknown metric 'acuracy'; did you mean accuracy"):
         compare_runs(runs[:2], Wanted(metrics=("acuracy",)))
+    with pytest.raises(UsageError, match="no method can be better than another by prevalence"):
+        compare_runs(runs[:2], Wanted(metrics=("accuracy", "prevalence")))
 
 
 def test_score_columns_in_another_order_are_the_same_question(folder: Path, runs: list[Path]) -> None:

@@ -24,6 +24,7 @@ from vlmeval.records import Benchmark, Level, Plan, Predictions
 from vlmeval.records.comparison import Comparison, PairCompared, RunCompared, Side
 from vlmeval.stats import Resamples, metric_info
 from vlmeval.stats.paired_swaps import Swaps
+from vlmeval.stats.paired_test import compared_metrics
 from vlmeval.stats.summary import Groups
 
 STAGE: Final = "comparison"
@@ -144,8 +145,17 @@ def _metrics(wanted: Wanted, card: Benchmark) -> tuple[str, ...] | None:
     """Check the metrics asked for; None for all of them."""
     if not wanted.metrics:
         return None
-    asked = [metric_info(name, card.task).id for name in wanted.metrics]
-    return tuple(dict.fromkeys(asked))
+    asked = tuple(dict.fromkeys(metric_info(name, card.task).id for name in wanted.metrics))
+    compared = {m.id for m in compared_metrics(card, asked)}
+    useless = [name for name in asked if name not in compared]
+    if useless:
+        raise UsageError(
+            f"no method can be better than another by {', '.join(useless)}",
+            key="--metric",
+            expected="a metric of methods, not one that describes the truth",
+            hint="see: vlmeval list metrics",
+        )
+    return asked
 
 
 def _read(runs: Sequence[Run], chosen: Sequence[Chosen], level: Level) -> Read:

@@ -35,9 +35,10 @@ class Compared:
 
 
 def compared_metrics(benchmark: Benchmark, names: Collection[str] | None = None) -> tuple[Metric, ...]:
-    """Metrics in which methods can differ at all, not those that only describe the truth; among ``names`` if given."""
+    """Metrics by which a method can be better than another, not descriptions; among ``names`` if given."""
     wanted = None if names is None else {metric_info(name, benchmark.task).id for name in names}
-    return tuple(m for m in all_metrics(benchmark.task) if m.needs != "truth" and (wanted is None or m.id in wanted))
+    better = [m for m in all_metrics(benchmark.task) if m.needs != "truth" and m.direction != "none"]
+    return tuple(m for m in better if wanted is None or m.id in wanted)
 
 
 def compare(
