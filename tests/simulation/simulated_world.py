@@ -36,9 +36,9 @@ SHARPNESS = 1.5
 class World:
     """A population.
 
-    ``separation`` of each level's scores. ``mixed``: levels differ in case mix and rows a unit. ``metrics``: those asked
-    for, all if None. ``attributes``: how many group attributes, made alike and independent of each other; only the
-    first has the levels' separations, case mix and sizes.
+    ``separation`` of each level's scores. ``mixed``: levels differ in case mix and rows a unit. ``metrics``: those
+    asked for, all if None. ``attributes``: how many group attributes, made alike and independent of each other; only
+    the first has the levels' separations, case mix and sizes.
     """
 
     task: Task = "single-label"
