@@ -2,7 +2,8 @@
 
 The gap between seen and unseen units (`vlmeval.data.leak_group`) mixes the leak up with who is photographed how often:
 lesions with several photographs are other lesions. Fitting again does not: units, pictures and draws are the same, and
-only the training rows that share a unit or picture with evaluated ones are gone.
+only the training rows that share a unit or picture with evaluated ones are gone. That there are fewer rows to learn
+from shows in the unseen units alone, whose difference is reported apart.
 
 Comes in: `Material` of a leaky protocol, what was made of it, and which rows show the same picture. Goes out:
 `LeakEffect`s for the methods in `METHODS` that the run has.
@@ -16,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from vlmeval import store
-from vlmeval.data.leak_group import leaked_rows, seen_units
+from vlmeval.data.leak_group import GROUP, leaked_rows, seen_units
 from vlmeval.data.same_pictures import SamePictures
 from vlmeval.errors import DataError, UsageError
 from vlmeval.evaluate.material import Made, Material
@@ -69,4 +70,9 @@ def _effect(material: Material, made: Made, same: SamePictures, resamples: Resam
         estimate(predictions, samples.benchmark, resamples, metrics=metrics, groups="averages")
         for predictions in (predictions_of(made, method), again)
     )
-    return LeakEffect(**facts, rows=tuple(after.rows()), differences=tuple(before.minus(after, facts["without"])))
+    differences = before.minus(after, facts["without"])
+    return LeakEffect(
+        **facts,
+        rows=tuple(row for row in after.rows() if row.group in (None, GROUP)),
+        differences=tuple(one for one in differences if one.group in (None, GROUP)),
+    )

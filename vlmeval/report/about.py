@@ -1,4 +1,4 @@
-"""What stands behind the numbers: prompts, data card, audit, how it was computed, environment, command to repeat it."""
+"""What stands behind the numbers: prompts, data card, how it was computed, environment, command to repeat it."""
 
 from __future__ import annotations
 
@@ -87,12 +87,6 @@ def rates_view(data: DataUsed, splits: list[str], names: dict[str, str]) -> View
 
 def _share(count: int, of: int | None) -> View:
     return {"count": count, "share": count / of if of else None}
-
-
-def audit_view(record: RunRecord) -> list[View]:
-    """Return the audit's findings, the gravest first."""
-    grave = {"violation": 0, "warning": 1, "info": 2}
-    return [f.model_dump(mode="json") for f in sorted(record.findings, key=lambda f: grave[f.severity])]
 
 
 def method_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:

@@ -5,7 +5,7 @@ same record gives the same dict. Keys and their makers: `headline` headline.py; 
 tables.py; `comparison`, `examples`, `for_whom`, `alerts` methods.py; `fitted`, `noticed` fitted.py; `few_shot`
 fewshot.py; `tones`, `groups` strata.py; `tone_sources` tone_sources.py; `crossed` crossed.py; `confusion`, `curves`
 curves.py; `calibration`, `selective`, `conformal`, `operating`, `truth` in modules of that name; `prompts`, `data`,
-`audit`, `about`, `environment` about.py; `contamination` contamination.py.
+`about`, `environment` about.py; `audit` leaks.py; `contamination` contamination.py.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from vlmeval.report import (
     fewshot,
     fitted,
     headline,
+    leaks,
     methods,
     operating,
     selective,
@@ -101,7 +102,7 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
         "truth": truth.truth_view(record, rows, leading),
         "prompts": about.prompts_view(record),
         "data": about.data_view(record),
-        "audit": about.audit_view(record),
+        "audit": leaks.audit_view(record, rows, leading),
         "about": about.method_view(record, rows, leading),
         "environment": about.environment_view(record),
     }
