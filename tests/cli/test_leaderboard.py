@@ -126,7 +126,9 @@ def test_what_is_no_contamination_is_told_without_a_badge(cli: Cli, world: World
 
 
 def test_predictions_that_do_not_say_who_made_them_say_so(cli: Cli, world: World) -> None:
-    done = score(cli, world, predictions(world, "mine", 2.0))
+    file = predictions(world, "mine", 2.0)
+    done = score(cli, world, file)
+    assert score(cli, world, file, "--model-family", "unknown")["digest"] == done["digest"]
     record = store.read_record(Path(done["folder"]))
     assert record.contamination is not None
     assert (record.contamination.family, record.contamination.status) == ("unknown", "unknown")

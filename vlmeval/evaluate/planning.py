@@ -73,6 +73,7 @@ def read_inputs(
     check_rows(plan)
     benchmark = catalog.benchmark(plan.benchmark)
     handle = resolve(plan.model, catalog)
+    known = catalog.contamination.of(handle.card.family, benchmark.data.home)
     check_pooled(plan, handle)
     plan = with_zero_shot(plan, handle)
     prompts = prompts_used(plan, catalog, benchmark) if "zero-shot" in plan.methods else ()
@@ -85,7 +86,6 @@ def read_inputs(
     pictures = content_hashes(samples.images, cache.memo_folder, progress)
     samples = with_asked_groups(samples, plan, pictures, cache.memo_folder, progress)
     dtype = place(options, cache.devices_file).dtype
-    known = catalog.contamination.of(handle.card.family, benchmark.data.home)
     digest = run_digest(plan, prompts, handle, samples, pictures, dtype, known)
     return Inputs(plan, benchmark, prompts, handle, samples, known, audited, pictures, digest)
 
