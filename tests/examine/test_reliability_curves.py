@@ -47,9 +47,12 @@ def test_points_are_means_of_bins_and_recalibration_brings_them_to_the_diagonal(
     assert len(before.x) == MOST_BINS
     if task == "single-label":
         p, hit = evaluated.scores.max(axis=1), evaluated.y_true[np.arange(2000), evaluated.scores.argmax(axis=1)]
+        parts = np.array_split(np.argsort(p, kind="stable"), MOST_BINS)
     else:
         p, hit = evaluated.scores.ravel(), evaluated.y_true.ravel()
-    parts = np.array_split(np.argsort(p, kind="stable"), MOST_BINS)
+        order = np.argsort(p, kind="stable")
+        cuts = np.searchsorted(np.cumsum(p[order]), p.sum() * np.arange(1, MOST_BINS) / MOST_BINS)
+        parts = np.split(order, cuts)
     np.testing.assert_allclose(before.x, [p[i].mean() for i in parts], atol=1e-4)
     np.testing.assert_allclose(np.array(before.y, dtype=float), [hit[i].mean() for i in parts], atol=1e-4)
     assert before.n == tuple(len(i) for i in parts)

@@ -4,9 +4,10 @@ In: the Subject. Out: curves of kind ``reliability``, before recalibration (wher
 Single-label: the probability of the first-ranked class against how often it is right. Multi-label: the probability of
 every class against how often it is present, all classes together.
 
-Bins hold equally many rows (equal-mass; Nguyen & O'Connor 2015), at most ten and at least 20 units each; rows of equal
-probability are never parted. The bins are those of the sample in every draw; the band is the score interval of the
-share in a bin over draws of units. Several seeds are pooled.
+Bins hold equally many rows (equal-mass; Nguyen & O'Connor 2015); in multi-label tasks, where nearly all probabilities
+are near 0, equal sums of probability, so that each has about as many positives. There are at most ten, of at least ten
+units each; rows of equal probability are never parted. The bins are those of the sample in every draw; the band is the
+score interval of the share in a bin over draws of units. Several seeds are pooled.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from vlmeval.examine.measured import Floats, Ground, rounded, say_missing
 from vlmeval.examine.recalibrated import recalibrate
 from vlmeval.examine.subject import Examinee, Part, Subject
 from vlmeval.records import CurveUsed, Predictions
-from vlmeval.stats.cells import Cell
+from vlmeval.stats.cells import SUPPRESS_BELOW, Cell
 from vlmeval.stats.intervals import limits
 from vlmeval.stats.sums import weighted_sums
 from vlmeval.stats.table import PROBABILITY_KINDS, Table
@@ -72,7 +73,7 @@ def _drawn(ground: Ground, cell: Cell, *, single: bool) -> dict[str, object]:
     """Return points and band of one cell: seeds pooled, and classes too where there may be several."""
     parts = [_pairs(table, cell, single=single) for table in ground.seeds.tables]
     probability, hit, unit = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    number = equal_mass(probability, max(1, min(MOST_BINS, cell.n_units // UNITS_A_BIN)))
+    number = _bins(probability, unit, None if single else probability)
     bins = int(number.max()) + 1
     n = np.bincount(number, minlength=bins)
     inside = np.zeros((len(number), 2 * bins))
@@ -103,13 +104,26 @@ def _pairs(table: Table, cell: Cell, *, single: bool) -> tuple[Floats, Floats, I
     return probability.ravel(), hit.ravel(), np.repeat(table.unit[rows], probability.shape[1])
 
 
-def equal_mass(values: Floats, bins: int) -> Index:
+def _bins(probability: Floats, unit: Index, weight: Floats | None) -> Index:
+    """Return each value's bin, of as many bins as leave each with units enough."""
+    units = len(np.unique(unit))
+    for bins in range(max(1, min(MOST_BINS, units // UNITS_A_BIN)), 1, -1):
+        number = equal_mass(probability, bins, weight)
+        pairs = np.unique(number * (unit.max() + 1) + unit)
+        if np.bincount(pairs // (unit.max() + 1)).min() >= SUPPRESS_BELOW:
+            return number
+    return equal_mass(probability, 1, weight)
+
+
+def equal_mass(values: Floats, bins: int, weight: Floats | None = None) -> Index:
     """Return the number of each value's bin, 0 and up in the order of the values, none empty; equal values share a bin.
 
-    Bin edges are the values at rank i n / bins; ties may leave fewer bins.
+    Edges are where the weight so far (1 a value if not given) passes i / bins of the whole; ties may leave fewer bins.
     """
-    order = np.sort(values)
-    edges = order[[len(order) * i // bins for i in range(1, bins)]]
+    order = np.argsort(values, kind="stable")
+    so_far = np.cumsum(np.ones(len(values)) if weight is None else weight[order])
+    ranks = np.searchsorted(so_far, so_far[-1] * np.arange(1, bins) / bins + 1e-9 * so_far[-1] / len(values))
+    edges = values[order][np.minimum(ranks, len(values) - 1)]
     found = np.searchsorted(np.unique(edges), values, side="right")
     _, number = np.unique(found, return_inverse=True)
     return number.astype(np.intp)

@@ -10,6 +10,7 @@ from vlmeval.report.examined import Found, level_lines, level_view, line, measur
 from vlmeval.report.lookup import Rows, View, cell
 
 VARIANTS: Final = ("calibration:temperature", "calibration:platt")
+NAMES: Final = dict(zip(VARIANTS, ("temperature scaling", "Platt scaling"), strict=True))
 LEADING: Final = ("ece", "brier", "log-loss")
 AS_GIVEN: Final = "As the model gives them"
 
@@ -42,7 +43,7 @@ def _overall(curves: list[CurveUsed], fit: Variant | None, bins: View) -> list[V
     whole = {c.variant: c for c in curves if c.group is None}
     made = [line(0, AS_GIVEN, whole[None])] if None in whole else [_of_bins(bins)] if bins["bins"] else []
     if fit is not None and fit.id in whole:
-        made.append(line(1, f"After {fit.title[:1].lower()}{fit.title[1:]}", whole[fit.id]))
+        made.append(line(1, f"After {NAMES[fit.id]}", whole[fit.id]))
     return [one for one in made if one["points"]]
 
 
@@ -67,6 +68,7 @@ def _fit(fit: Variant, headline: MethodUsed) -> View:
     return {
         "id": fit.id,
         "title": fit.title,
+        "name": NAMES[fit.id],
         "note": fit.note,
         "fitted_on": fit.fitted_on,
         "temperatures": temperatures,
