@@ -18,7 +18,7 @@ from vlmeval.records import Benchmark
 from vlmeval.records.run import MADE_UP
 from vlmeval.report.headline import BADGE_NAMES, banner
 from vlmeval.report.leaderboard_rank import DRAWS, Ranking, rank
-from vlmeval.report.leaderboard_rows import ECE, Entry, Key, entries_of, key_of, metrics_of
+from vlmeval.report.leaderboard_rows import ECE, Entry, Key, entries_of, key_of, metrics_of, tone_labels
 from vlmeval.report.leaderboard_runs import Runs
 from vlmeval.report.lookup import View, counted
 from vlmeval.report.names import metric_view
@@ -209,12 +209,12 @@ def _tone_source(entries: Sequence[Entry]) -> View:
 
     The first of the card's sources that any row has a figure for: the same for all rows.
     """
-    groups = [g for g in entries[0].record.benchmark.groups if g.kind == "skin-tone"]
-    for group in groups:
+    groups = {g.id: g for entry in entries for g in tone_labels(entry.record.benchmark)}
+    for group in groups.values():
         if any(entry.view["tones"].get(group.id) is not None for entry in entries):
             answered = [lv.name for lv in group.levels if not lv.missing and not lv.other]
             return {"id": group.id, "name": group.name, "reason": None, "first": answered[0], "last": answered[-1]}
-    reasons = [g.unavailable for g in groups if g.unavailable is not None]
+    reasons = [g.unavailable for g in groups.values() if g.unavailable is not None]
     silent = "no level of a skin-tone source can be called weakest: too few people, or no condition in common"
     reason = silent if len(reasons) < len(groups) else next(iter(reasons), NO_TONES)
     return {"id": None, "name": None, "reason": reason, "first": None, "last": None}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from vlmeval.records import Examined, Level, MethodUsed, MetricRow, RunRecord
+from vlmeval.records import Benchmark, Examined, GroupSpec, Level, MethodUsed, MetricRow, RunRecord
 from vlmeval.records.run import MADE_UP
 from vlmeval.report.contamination import contamination_view
 from vlmeval.report.headline import badges_view
@@ -138,16 +138,20 @@ def _method_view(record: RunRecord, rows: Rows, method: MethodUsed) -> View:
         "seeds": len(method.seeds),
         "shots": method.shots,
         "cells": {metric: cell(rows.average(method, metric)) for metric in metrics_of(record)},
-        "tones": {g.id: _tone(record, rows, method, g.id) for g in record.benchmark.groups if g.kind == "skin-tone"},
+        "tones": {g.id: _tone(record, rows, method, g) for g in tone_labels(record.benchmark)},
         "ece": cell(rows.average(method, ECE)),
         "n": 0 if lead is None else lead.n,
         "n_units": 0 if lead is None else lead.n_units,
     }
 
 
-def _tone(record: RunRecord, rows: Rows, method: MethodUsed, group_id: str) -> View | None:
+def tone_labels(benchmark: Benchmark) -> list[GroupSpec]:
+    """Return the card's sources of skin tones; what was estimated from pixels is no label."""
+    return [g for g in benchmark.groups if g.kind == "skin-tone" and not g.estimated]
+
+
+def _tone(record: RunRecord, rows: Rows, method: MethodUsed, group: GroupSpec) -> View | None:
     """Return the weakest level of a source of skin tones and the gap (last minus first level), as the report does."""
-    group = record.benchmark.group(group_id)
     metric = None if group.unavailable is not None else leading_metric(group_view(group, record, rows, method))
     pair = None if metric is None else extremes(metric)
     if metric is None or pair is None:
