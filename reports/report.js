@@ -8,7 +8,7 @@
   // ---- charts: specifications are data, expressions are interpreted, nothing is evaluated or loaded
   const { config, families, charts } = read("chart-data");
   const refuse = () => Promise.reject(new Error("this page loads nothing"));
-  const loader = Object.assign(vega.loader(), { load: refuse, sanitize: refuse, http: refuse, file: refuse });
+  const loader = window.vega && Object.assign(vega.loader(), { load: refuse, sanitize: refuse, http: refuse, file: refuse });
 
   const points = (pairs) => pairs.map(([x, y], i) => ({ x, y, i }));
   const specOf = (chart) => {

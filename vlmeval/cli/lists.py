@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from vlmeval.catalog import Catalog, load_catalog
 from vlmeval.cli import console
 from vlmeval.cli.options import DataRoots, Json
-from vlmeval.errors import UnknownNameError
+from vlmeval.errors import UnknownNameError, UsageError
 
 Row = Mapping[str, Any]
 EXAMPLE = """
@@ -20,6 +21,8 @@ Examples:
   vlmeval list benchmarks
 
   vlmeval list models --json
+
+  vlmeval list metrics --html how-we-compute.html
 """
 
 
@@ -32,17 +35,34 @@ def register(app: typer.Typer) -> None:
 def list_names(
     what: Annotated[str, typer.Argument(help="models, benchmarks, prompts, methods, metrics or contamination.")],
     data_root: DataRoots = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the page “How we compute this”, with every "
+                    "metric's formula, source and worked example, to this file (metrics only).")] = None,
     json_output: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """List models, benchmarks, prompt sets, methods, metrics, or what models were trained on."""
     if what not in LISTS:
         raise UnknownNameError("list", what, LISTS)
+    if html is not None:
+        _write_how(what, html, json_output=json_output)
+        return
     rows = LISTS[what](load_catalog(data_root or []))
     if json_output:
         console.print_json({what: [dict(row) for row in rows]})
         return
     columns = list(rows[0]) if rows else []
     console.table(None, columns, [[_cell(row[c]) for c in columns] for row in rows])
+
+
+def _write_how(what: str, target: Path, *, json_output: bool) -> None:
+    if what != "metrics" or json_output:
+        raise UsageError("--html goes with `vlmeval list metrics`, without --json", found=f"list {what}")
+    from vlmeval import store
+    from vlmeval.atomic import write_text
+    from vlmeval.report import how_page
+
+    with store.writing(target, "name a file that can be written: --html FILE"):
+        write_text(target, how_page())
+    console.out().print(f"page: {target}", markup=False)
 
 
 def _cell(value: Any) -> str:

@@ -49,7 +49,7 @@ def report(
 def _each(runs: list[Path], output: Path | None, *, json_output: bool) -> None:
     """Render each run's own report."""
     from vlmeval import store
-    from vlmeval.report import build_view, headline_method, render
+    from vlmeval.report import HOW_FILE, build_view, headline_method, how_page, render
 
     if output is not None and len(runs) > 1:
         raise UsageError("-o goes with one run", hint="leave it out: each report is written to its run folder; or put "
@@ -62,7 +62,9 @@ def _each(runs: list[Path], output: Path | None, *, json_output: bool) -> None:
         views.append(build_view(record, store.read_predictions(folder, shown, seeds=True)))
         if not json_output:
             home = folder.parent if folder.name == store.RECORD else folder
-            _write(output or home / store.REPORT, render(views[-1]))
+            target = output or home / store.REPORT
+            _write(target.with_name(HOW_FILE), how_page(), "linked page")
+            _write(target, render(views[-1]))
     if json_output:
         console.print_json({"reports": views})
 
@@ -81,10 +83,10 @@ def _side_by_side(runs: list[Path], output: Path | None, *, json_output: bool) -
         _write(output, render_side_by_side(view))
 
 
-def _write(target: Path, page: str) -> None:
+def _write(target: Path, page: str, what: str = "report") -> None:
     from vlmeval import store
     from vlmeval.atomic import write_text
 
     with store.writing(target, "name a file that can be written: -o FILE"):
         write_text(target, page)
-    console.out().print(f"report: {target}", markup=False)
+    console.out().print(f"{what}: {target}", markup=False)

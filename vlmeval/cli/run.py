@@ -179,7 +179,7 @@ def run_all(
     for plan in plans:
         try:
             with console.progress_bars() as progress:
-                outcome = evaluate(plan, catalog, where, render=report_html, options=options, progress=progress)
+                outcome = evaluate(plan, catalog, where, render=pages, options=options, progress=progress)
         except VlmevalError as error:
             if len(plans) == 1:
                 raise
@@ -195,11 +195,12 @@ def run_all(
         raise typer.Exit(failed[0].exit_code)
 
 
-def report_html(record: RunRecord, predictions: Sequence[Predictions]) -> str:
-    """Return the report of a run as one HTML page."""
-    from vlmeval.report import build_view, render
+def pages(record: RunRecord, predictions: Sequence[Predictions]) -> dict[str, str]:
+    """Return the report of a run and the page that it links to, by file name."""
+    from vlmeval.report import HOW_FILE, build_view, how_page, render
+    from vlmeval.store import REPORT
 
-    return render(build_view(record, predictions))
+    return {REPORT: render(build_view(record, predictions)), HOW_FILE: how_page()}
 
 
 def _methods(text: str) -> tuple[str, ...]:

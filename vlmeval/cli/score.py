@@ -13,6 +13,7 @@ from vlmeval.cli import console
 from vlmeval.cli.options import Cross, Data, DataRoots, Json, Runs
 from vlmeval.cli.run import Split
 from vlmeval.errors import UnknownNameError, UsageError
+from vlmeval.records.contamination import UNKNOWN_FAMILY
 
 if TYPE_CHECKING:
     from vlmeval.catalog import Catalog
@@ -83,7 +84,7 @@ def score(
 ) -> None:  # fmt: skip
     """Put a table of predictions through the same statistics, record and report as a run; compare several tables."""
     from vlmeval.catalog import load_catalog
-    from vlmeval.cli.run import report_html
+    from vlmeval.cli.run import pages
     from vlmeval.data.crossed import read_pairs
     from vlmeval.evaluate.predictions_file import Columns, as_text
     from vlmeval.evaluate.score import Scoring
@@ -112,7 +113,7 @@ def score(
         )  # fmt: skip
         with console.progress_bars() as progress:
             outcome = evaluate(
-                scoring, out, render=report_html, benchmark=benchmark, data=data, contamination=said, progress=progress
+                scoring, out, render=pages, benchmark=benchmark, data=data, contamination=said, progress=progress
             )
         outcomes.append(outcome)
     _finish(outcomes, out, page, json_output=json_output)
@@ -164,10 +165,12 @@ def _names(given: Sequence[str] | None, files: Sequence[Path]) -> list[str]:
     return list(given)
 
 
-def _known(catalog: Catalog, family: str, home: str) -> Contamination:
+def _known(catalog: Catalog, family: str, home: str) -> Contamination | None:
     """Return what the register says; a family that nobody has heard of is a slip that would cost the badge."""
+    if family == UNKNOWN_FAMILY:
+        return None
     families = {*catalog.contamination.families, *(card.family for card in catalog.model_cards.values())}
     if family not in families:
-        hint = "see: vlmeval list contamination; leave the option out where the model is of no known family"
+        hint = f"see: vlmeval list contamination; a model of no family that stands there is '{UNKNOWN_FAMILY}'"
         raise UnknownNameError("model family", family, sorted(families), hint=hint)
     return catalog.contamination.of(family, home)

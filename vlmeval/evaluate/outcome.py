@@ -10,7 +10,8 @@ from pathlib import Path
 from vlmeval import store
 from vlmeval.records import Predictions, RunRecord
 
-Render = Callable[[RunRecord, Sequence[Predictions]], str]
+Render = Callable[[RunRecord, Sequence[Predictions]], store.Pages]
+"""Makes the report of a run, or all pages that go into its folder."""
 
 
 @dataclass(frozen=True)

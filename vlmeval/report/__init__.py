@@ -4,12 +4,13 @@
 tables, methods, fewshot, fitted, strata, curves, about); ``render`` turns that dict into the page (render.py; charts/
 makes the Vega-Lite specifications). ``build_side_by_side`` and ``render_side_by_side`` do the same for several runs,
 ``build_leaderboard`` and ``render_leaderboard`` for any number of them, ranked, ``build_comparison`` and
-``render_comparison`` for what `vlmeval.compare` found.
+``render_comparison`` for what `vlmeval.compare` found, ``how_page`` for the page that says how everything is computed.
 Templates, style sheet, script and chart runtime are in the data folder `reports/`.
 """
 
 from vlmeval.report.compare import build_comparison
 from vlmeval.report.contamination import contamination_view
+from vlmeval.report.how_page import HOW_FILE, build_how, how_page
 from vlmeval.report.leaderboard import build_leaderboard
 from vlmeval.report.leaderboard_text import leaderboard_csv, leaderboard_markdown
 from vlmeval.report.lookup import headline_method
@@ -18,12 +19,15 @@ from vlmeval.report.side_by_side import build_side_by_side
 from vlmeval.report.view import build_view
 
 __all__ = [
+    "HOW_FILE",
     "build_comparison",
+    "build_how",
     "build_leaderboard",
     "build_side_by_side",
     "build_view",
     "contamination_view",
     "headline_method",
+    "how_page",
     "leaderboard_csv",
     "leaderboard_markdown",
     "render",

@@ -37,13 +37,14 @@ def metric_view(metric: str, task: Task | None = None) -> View:
         info = metric_info(metric, task)
     except UnknownNameError:
         plain = metric.replace("-", " ")
-        return {"id": metric, "name": plain, "short": plain, "direction": "higher", "bounds": None, "definition": "", "source": ""}  # fmt: skip # noqa: E501
+        return {"id": metric, "name": plain, "short": plain, "direction": "higher", "family": None, "bounds": None, "definition": "", "source": ""}  # fmt: skip # noqa: E501
     name = info.name[:1].upper() + info.name[1:]
     return {
         "id": metric,
         "name": name,
         "short": name.split(" (")[0],
         "direction": info.direction,
+        "family": info.family,
         "bounds": [b if math.isfinite(b) else None for b in info.bounds],
         "definition": info.definition,
         "source": info.source,

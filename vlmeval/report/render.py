@@ -43,10 +43,16 @@ def render_comparison(view: dict[str, Any]) -> str:
     return _page("compare.html.j2", view, compare_charts(view), {})
 
 
+def render_how(view: dict[str, Any]) -> str:
+    """Return "How we compute this" (see ``build_how``) as a self-contained HTML page."""
+    return _page("how_we_compute.html.j2", view, {}, {})
+
+
 def _page(template: str, view: dict[str, Any], specs: dict[str, Any], families: dict[str, Any]) -> str:
     folder = data_folder("reports")
     payload = {"config": charts.CONFIG, "families": families, "charts": specs}
-    scripts = [_source(folder / "vendor" / name) for name in RUNTIME] + [_source(folder / "report.js")]
+    runtime = RUNTIME if specs else ()  # a page without charts needs none of it
+    scripts = [_source(folder / "vendor" / name) for name in runtime] + [_source(folder / "report.js")]
     page = _environment(folder).get_template(template)
     made: str = page.render(
         view=view,
@@ -55,7 +61,7 @@ def _page(template: str, view: dict[str, Any], specs: dict[str, Any], families: 
         scripts=[Markup(s) for s in scripts],  # noqa: S704 - our own files
         policy=_policy(scripts),
         chart_data=script_json(payload),
-        licences=Markup(_licences(folder / "vendor")),  # noqa: S704 - our own files
+        licences=Markup(_licences(folder / "vendor") if specs else ""),  # noqa: S704 - our own files
     )
     return made
 

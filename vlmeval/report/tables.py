@@ -9,6 +9,8 @@ from vlmeval.report.about import decided
 from vlmeval.report.lookup import Rows, View, cell
 from vlmeval.report.names import AVERAGING_NAMES, REFERENCES, metric_view, references
 
+KEPT: Final = ("ece", "brier")
+"""Of probabilities what stands among the first metrics."""
 CLASS_METRICS: Final = ("auroc", "average-precision", "sensitivity", "specificity", "precision", "f1")
 
 
@@ -18,7 +20,7 @@ def overall_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
     methods = sorted((m for m in record.methods if m.id == headline.id), key=lambda m: m.level != headline.level)
     first = {name: i for i, name in enumerate(record.benchmark.headline_metrics)}
     pairs = [pair for pair in rows.averages_of(methods) if pair[0] not in REFERENCES]
-    lines = [
+    lines: list[View] = [
         {
             "metric": metric_view(metric, task),
             "averaging": AVERAGING_NAMES[averaging],
@@ -28,7 +30,17 @@ def overall_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
         }
         for metric, averaging in sorted(pairs, key=lambda pair: first.get(pair[0], len(first)))
     ]
+    for line in lines:
+        line["aside"] = not line["weighted"] and line["metric"]["id"] not in first and _aside(line)
     return {"levels": [m.level for m in methods], "rows": lines}
+
+
+def _aside(line: View) -> bool:
+    """Whether a line stands in the second table: the first is for ranks and decisions, and what the card leads with."""
+    metric = line["metric"]
+    if metric["family"] == "malignancy":
+        return all(one is None or one["value"] is None for one in line["cells"])
+    return metric["family"] in ("probabilities", "operating") and metric["id"] not in KEPT
 
 
 def leading_chance(record: RunRecord, rows: Rows, method: MethodUsed, metric: str) -> float | None:

@@ -1,9 +1,9 @@
 """Run folders: write a run whole, find it again by digest, read it back.
 
 A run lies in `<runs>/<benchmark>/<model>/<first 12 hex digits of its digest>/`: `predictions.parquet` (truth and scores
-by sample and seed), `metrics.csv` (the metric rows, for spreadsheets), `report.html`, and `run.json`, written last: a
-run is complete if and only if that file is there. Nothing in a folder says where it lies: it may be moved or sent
-elsewhere.
+by sample and seed), `metrics.csv` (the metric rows, for spreadsheets), `report.html` with the pages it links to, and
+`run.json`, written last: a run is complete if and only if that file is there. Nothing in a folder says where it lies:
+it may be moved or sent elsewhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from vlmeval.store import scores
 
 RECORD, PREDICTIONS, METRICS, REPORT = "run.json", "predictions.parquet", "metrics.csv", "report.html"
 FILES = (PREDICTIONS, METRICS, REPORT, RECORD)
+Pages = str | Mapping[str, str]
 OTHER = "give another folder with --out; what was embedded stays in the cache"
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 """Names that Windows keeps for devices, with any extension."""
@@ -60,8 +61,15 @@ def check_writable(folder: Path) -> None:
         raise UsageError("runs cannot be written here", file=nearest, found="no permission to write", hint=OTHER)
 
 
-def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions], report: str) -> RunRecord:
+def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions], report: Pages) -> RunRecord:
     """Write a run; `run.json` comes last, so that a folder is a run only when everything else is there.
+
+    Parameters
+    ----------
+    folder, record, predictions
+        Where, and what.
+    report
+        The report's HTML, or all pages by file name, `report.html` among them.
 
     Returns
     -------
@@ -81,7 +89,8 @@ def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions
         (folder / RECORD).unlink(missing_ok=True)
         write_bytes(folder / PREDICTIONS, scores.to_parquet(record.benchmark, predictions))
         write_text(folder / METRICS, metrics_csv([*record.rows, *record.examined.rows]))
-        write_text(folder / REPORT, report)
+        for name, page in ({REPORT: report} if isinstance(report, str) else report).items():
+            write_text(folder / name, page)
         write_text(folder / RECORD, record_json(record))
     return record
 
