@@ -100,9 +100,9 @@ def test_auroc_of_one_reader_is_that_of_drawing_readers_and_opinions() -> None:
     opinions[:40, 2] = np.nan
     of = world(opinions)
     panel = panel_of(opinions)
-    (found,) = (f for f in ranks_of_one(panel, resamples(of, 0), 400) if f.metric == "auroc" and f.class_id == "c0")
+    (found,) = (f for f in ranks_of_one(panel, resamples(of, 0), 200) if f.metric == "auroc" and f.class_id == "c0")
     values = []
-    for _ in range(400):
+    for _ in range(200):
         score, truth = [], []
         for case in opinions:
             told = [o for o in case if not np.isnan(o).any()]
@@ -110,7 +110,7 @@ def test_auroc_of_one_reader_is_that_of_drawing_readers_and_opinions() -> None:
             score.append(told[i][0])
             truth.append(told[j][0] == 1)
         values.append(roc_auc_score(truth, score))
-    error = np.hypot(np.std(values), found.sample.std()) / np.sqrt(400)
+    error = np.hypot(np.std(values), found.sample.std()) / np.sqrt(200)
     assert found.value == pytest.approx(np.mean(values), abs=5 * error)
     # With itself as the judge, the same reader would be far better.
     assert found.value < roc_auc_score(opinions[:, 0, 0] == 1, np.nanmean(opinions, axis=1)[:, 0]) - 0.05

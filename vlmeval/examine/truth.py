@@ -107,6 +107,14 @@ def _soft(subject: Subject, part: Part) -> None:
             "card's conditions. The interval is over draws of units and labels at once.",
             parameters={"labelings": LABELINGS},
         ),
+        Variant(
+            id=PANEL,
+            kind="ceiling",
+            title="The dermatologists' weights themselves",
+            note="As scores, against labels drawn from them: no score can rank better under these weights. They count "
+            "the drawn opinion in, and most are of few readers: the line is too high for an outsider.",
+            parameters=reader_counts(subject.samples),
+        ),
     ]
 
 
@@ -148,25 +156,21 @@ def _ceilings(subject: Subject, part: Part) -> None:
     part.variants += _ceiling_variants(subject.samples, panel)
 
 
+def reader_counts(samples: Samples) -> dict[str, int]:
+    """Count the units, and those that several people read; nothing where the data do not say."""
+    if samples.raters is None:
+        return {}
+    _, first = np.unique(samples.units, return_index=True)
+    return {"several": int((samples.raters[first] >= 2).sum()), "units": len(first)}
+
+
 def _one(panel: Panel, resamples: Resamples) -> list[Found]:
     return [*one_against_others(panel, resamples), *ranks_of_one(panel, resamples)]
 
 
 def _ceiling_variants(samples: Samples, panel: Panel) -> list[Variant]:
-    counts: dict[str, int] = {"compared": len(panel)}
-    if samples.raters is not None:
-        _, first = np.unique(samples.units, return_index=True)
-        several = samples.raters[first] >= 2
-        counts |= {"several": int(several.sum()), "units": len(first)}
+    counts = {"compared": len(panel), **reader_counts(samples)}
     return [
-        Variant(
-            id=PANEL,
-            kind="ceiling",
-            title="The dermatologists' weights themselves",
-            note="As scores, against labels drawn from them: no score can rank better under these weights. They count "
-            "the drawn opinion in, and most are of few readers: the line is too high for an outsider.",
-            parameters=dict(counts),
-        ),
         Variant(
             id=ONE,
             kind="ceiling",

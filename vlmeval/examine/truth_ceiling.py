@@ -145,13 +145,14 @@ def ranks_of_one(panel: Panel, resamples: Resamples, labelings: int = LABELINGS)
     k, draws = scores.shape[1], labelings + resamples.draws
     values = {name: np.full((draws, k), np.nan) for name in ("auroc", "average-precision")}
     prepared = {j: class_ranks(scores[:, j], others[:, j] > 0) for j in np.flatnonzero(shown).tolist()}
-    rng = np.random.default_rng((resamples.seed, _STREAM))
+    # Two streams, so that a draw does not depend on how many are made at once.
+    streams = tuple(np.random.default_rng((resamples.seed, _STREAM, i)) for i in range(2))
     unit = resamples.index_of(panel.units)
     width = max(1, CELLS_AT_ONCE // max(1, len(owner)))
     for start in range(0, draws, width):
         part = slice(start, min(start + width, draws))
         counts = unit_weights(part, unit, resamples, labelings)
-        weights, labels = _one_left_out(panel, counts, rng, (owner, reader), others)
+        weights, labels = _one_left_out(panel, counts, streams, (owner, reader), others)
         for j, ranks in prepared.items():
             sums = drawn_sums(ranks, weights, labels, j)
             negatives = counts.sum(axis=1) - sums.positives
@@ -161,15 +162,15 @@ def ranks_of_one(panel: Panel, resamples: Resamples, labelings: int = LABELINGS)
 
 
 def _one_left_out(
-    panel: Panel, counts: Floats, rng: Any, pairs: tuple[npt.NDArray[np.intp], ...], others: Floats
+    panel: Panel, counts: Floats, streams: tuple[Any, ...], pairs: tuple[npt.NDArray[np.intp], ...], others: Floats
 ) -> tuple[Floats, Codes]:
     """Choose one reader a unit and draw, and an opinion of the others: weights [d, rows] and labels [d, rows]."""
     owner, reader = pairs
     readers = panel.present.sum(axis=1)
-    chosen = (rng.random(counts.shape) * readers).astype(np.intp)
+    chosen = (streams[0].random(counts.shape) * readers).astype(np.intp)
     rank = np.cumsum(panel.present, axis=1)[owner, reader] - 1
     weights = counts[:, owner] * (chosen[:, owner] == rank)
-    opinion = rng.random(counts.shape, dtype=np.float32)[:, owner]
+    opinion = streams[1].random(counts.shape, dtype=np.float32)[:, owner]
     return weights, drawn_classes(opinion, bounds_of(others))
 
 

@@ -25,7 +25,8 @@ LABELINGS: Final = 200
 _STREAM: Final = 0x0917
 """Keeps the draws of labels apart from the draws of units, which the same number seeds."""
 
-CELLS_AT_ONCE: Final = 2**21
+CELLS_AT_ONCE: Final = 2**17
+"""Enough for long loops, few enough for a block to stay in the processor's cache."""
 _CERTAIN: Final = 1e-6
 
 

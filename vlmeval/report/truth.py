@@ -168,7 +168,7 @@ def _agreement(found: _Found) -> View | None:
     row = found.row(PANEL, THE_PANEL, "expected-agreement")
     if row is None:
         return None
-    facts = found.variants[PANEL].parameters
+    facts = found.variants[ONE].parameters
     return {
         "pairs": cell(row),
         "best": cell(found.row(PANEL, THE_PANEL, "best-answer-agreement")),
