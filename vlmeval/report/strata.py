@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from vlmeval.records import GroupLevel, GroupSpec, MethodUsed, RunRecord
+from vlmeval.report.gaps import GAPS, class_gaps, error_gaps, gap_cell, verdict
 from vlmeval.report.lookup import Rows, View, cell
 from vlmeval.report.names import AVERAGING_NAMES, SAME_FOR_ALL, metric_view
 from vlmeval.report.tables import leading_chance
 
-GAPS: Final = {"worst": "Worst level", "max-min": "Largest minus smallest", "last-first": "Last minus first level"}
 TABLE_METRIC: Final = "auroc"
 TINY: Final = 1e-12
 # Case mix differs between levels; so each metric follows once more over the classes that every level has: if those are
@@ -39,6 +39,9 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
         "metrics": [],
         "too_narrow": None,
         "classes": [],
+        "errors": [],
+        "class_gaps": None,
+        "verdict": None,
     }
     if group.unavailable is not None:
         return view
@@ -49,6 +52,9 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
     view["metrics"] = [m for m in metrics if not m["narrow"] or (m["alone"] and _common(m) > 0)]
     view["silent"] = bool(metrics) and not any(_has_value(lv) for m in metrics for lv in m["levels"])
     narrow = [_common(m) for m in metrics if m["narrow"]]
+    view["errors"] = error_gaps(group, rows, headline, record)
+    view["class_gaps"] = class_gaps(group, rows, headline, record)
+    view["verdict"] = verdict(view["metrics"], view["errors"], view["class_gaps"])
     view["too_narrow"] = {"common": narrow[0], "classes": k} if narrow else None
     view["classes"] = [
         {
@@ -90,11 +96,9 @@ def _metrics(group: GroupSpec, rows: Rows, headline: MethodUsed, record: RunReco
 
 def _metric(metric: str, averaging: str, group: GroupSpec, rows: Rows, headline: MethodUsed) -> View | None:
     """Return one metric under one averaging: a cell per level and per gap; None if statistics did not compute it."""
-    by = {
-        key: cell(rows.averaged(headline, metric, averaging, group.id, key))
-        for key in (*(lv.id for lv in group.levels), *GAPS)
-    }
-    if all(c is None for c in by.values()):
+    by = {lv.id: cell(rows.averaged(headline, metric, averaging, group.id, lv.id)) for lv in group.levels}
+    gaps = {gap: gap_cell(rows.averaged(headline, metric, averaging, group.id, gap)) for gap in GAPS}
+    if all(c is None for c in (*by.values(), *gaps.values())):
         return None
     return {
         "averaging": averaging,
@@ -104,7 +108,7 @@ def _metric(metric: str, averaging: str, group: GroupSpec, rows: Rows, headline:
         "overall": None,
         "chance": None,
         "levels": [{**_level(lv), "cell": by[lv.id]} for lv in group.levels],
-        "gaps": [{"id": gap, "name": name, "cell": by[gap]} for gap, name in GAPS.items() if by[gap] is not None],
+        "gaps": [{"id": gap, "name": name, "cell": gaps[gap]} for gap, name in GAPS.items() if gaps[gap] is not None],
     }
 
 
