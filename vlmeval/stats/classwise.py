@@ -188,7 +188,7 @@ _add(
     needs="probability",
     tasks=("multi-label",),
     direction="lower",
-    interval="symmetric",
+    interval="debiased",
     averages=("macro",),
     columns=_calibration_columns,
 )

@@ -12,7 +12,12 @@ often each holds the population's value.
     degrees of freedom. For a value at the bound, whose draws are all equal, every unit counts as one observation.
 ``symmetric``
     The value, plus and minus the 95 % quantile of the distance of its draws from it (Hall 1988): for metrics that are
-    biased upwards, as calibration errors are. Their draws are biased once more, so that their quantiles lie too high.
+    biased upwards, as the parts of the Brier score are. Their draws are biased once more, so that quantiles lie too
+    high.
+``debiased``
+    For calibration errors, which are biased upwards most where they are smallest, and there by more than their draws
+    show. Down to the value less the bias of its draws less 1.96 times their root mean square distance from the value;
+    up by 1.96 times their standard deviation (Davison & Hinkley 1997, section 5.2, with the bias taken for uncertain).
 ``percentile``
     The 2.5 % and 97.5 % quantiles of the draws (Efron & Tibshirani 1993, section 13.3): for what has no bounds.
 """
@@ -78,6 +83,8 @@ def limits(
     if kind == "symmetric":
         half, _, undefined = quantiles(np.abs(drawn - value[:, None]), (COVERAGE, COVERAGE))
         low, high = value - half, value + half
+    elif kind == "debiased":
+        low, high, undefined = _debiased(value, drawn)
     elif kind == "score" and np.isfinite(bounds).all():
         low, high, undefined = _score(value, drawn, np.asarray(support, dtype=np.float64), bounds)
     else:
@@ -94,17 +101,31 @@ def holding(value: Floats, low: Floats, high: Floats, bounds: tuple[float, float
 
 def _score(value: Floats, drawn: Floats, support: Floats, bounds: tuple[float, float]) -> tuple[Floats, Floats, Floats]:
     smallest, width = bounds[0], bounds[1] - bounds[0]
-    defined = ~np.isnan(drawn)
-    count = np.maximum(defined.sum(axis=1), 1)
-    undefined = 1 - defined.mean(axis=1) if drawn.shape[1] else np.full(len(value), np.nan)
-    mean = np.where(defined, drawn, 0.0).sum(axis=1) / count
-    variance = (np.where(defined, drawn - mean[:, None], 0.0) ** 2).sum(axis=1) / count / width**2
-    variance *= unshrunk(support) ** 2
+    _, variance, undefined = _moments(value, drawn)
+    variance = variance / width**2 * unshrunk(support) ** 2
     p = np.clip((value - smallest) / width, 0.0, 1.0)
     low, high = wilson(p, _observations(p, variance, support), student(support))
-    none = ~(undefined <= MAX_UNDEFINED)
-    low[none], high[none] = np.nan, np.nan
+    low[np.isnan(variance)], high[np.isnan(variance)] = np.nan, np.nan
     return smallest + width * low, smallest + width * high, undefined
+
+
+def _debiased(value: Floats, drawn: Floats) -> tuple[Floats, Floats, Floats]:
+    bias, variance, undefined = _moments(value, drawn)
+    wide = student(np.full(1, np.inf))
+    return value - bias - wide * np.sqrt(variance + bias**2), value + wide * np.sqrt(variance), undefined
+
+
+def _moments(value: Floats, drawn: Floats) -> tuple[Floats, Floats, Floats]:
+    """Bias and variance of the defined draws [E, B], NaN where too few are, and the share of undefined ones."""
+    if drawn.shape[1] == 0:
+        none = np.full(len(value), np.nan)
+        return none, none, none
+    defined = ~np.isnan(drawn)
+    undefined = 1 - defined.mean(axis=1)
+    count = np.where(undefined <= MAX_UNDEFINED, defined.sum(axis=1), np.nan)
+    mean = np.where(defined, drawn, 0.0).sum(axis=1) / count
+    variance = (np.where(defined, drawn - mean[:, None], 0.0) ** 2).sum(axis=1) / count
+    return mean - value, variance, undefined
 
 
 def _observations(p: Floats, variance: Floats, support: Floats) -> Floats:

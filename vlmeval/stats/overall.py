@@ -230,7 +230,7 @@ for _metric in (
         "ece",
         "expected calibration error (top label)",
         direction="lower",
-        interval="symmetric",
+        interval="debiased",
         needs="probability",
         source="Naeini et al. 2015; Guo et al. 2017",
         formula=top_label_ece,

@@ -146,7 +146,7 @@ for _metric in (
         source="Nguyen & O'Connor 2015; Nixon et al. 2019 (adaptive calibration error)",
         formula=class_ece_by_mass,
         columns=gaps_by_mass,
-        interval="symmetric",
+        interval="debiased",
         example=Example(
             SHARED_BINS,
             0.25,
@@ -162,7 +162,7 @@ for _metric in (
         source="Nguyen & O'Connor 2015; Nixon et al. 2019 (adaptive calibration error)",
         formula=top_label_ece_by_mass,
         columns=top_gaps_by_mass,
-        interval="symmetric",
+        interval="debiased",
         example=Example(
             FIVE_ROWS,
             1.1 / 5,

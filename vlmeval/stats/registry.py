@@ -26,7 +26,7 @@ Need = Literal["truth", "scores", "decision", "probability", "distribution"]
 Ranks = Literal["wins", "precision-mass", "points"]
 Family = Literal["ranking", "decisions", "probabilities", "operating", "malignancy", "levels", "references"]
 ByGroup = Literal["full", "averages", "none"]
-Interval = Literal["percentile", "score", "symmetric"]
+Interval = Literal["percentile", "score", "symmetric", "debiased"]
 BOTH: tuple[Task, ...] = ("single-label", "multi-label")
 
 
