@@ -10,8 +10,8 @@ import numpy as np
 from made_up_runs import Run
 
 from vlmeval import store
-from vlmeval.records import Predictions, digest_of
-from vlmeval.stats import Resamples, summarise
+from vlmeval.records import Benchmark, MetricRow, Predictions, digest_of
+from vlmeval.stats import Resamples, estimate
 
 
 def model(run: Run, name: str, pull: float, *, seed: int = 0, **changes: Any) -> Run:
@@ -30,9 +30,17 @@ def model(run: Run, name: str, pull: float, *, seed: int = 0, **changes: Any) ->
         "plan": record.plan.model_copy(update={"model": name}),
         "model": used,
         "methods": (method,),
-        "rows": tuple(summarise(shaken, record.benchmark, Resamples.draw(shaken.units, 100, 0))),
+        "rows": rows_of(shaken, record.benchmark),
     }
     return record.model_copy(update=fields | changes), [shaken]
+
+
+def rows_of(predictions: Predictions, card: Benchmark) -> tuple[MetricRow, ...]:
+    """Return the rows that a leaderboard reads."""
+    metrics = {*card.headline_metrics, "sensitivity", "ece"}
+    resamples = Resamples.draw(predictions.units, 100, 0)
+    made = estimate((predictions,), card, resamples, metrics=metrics, groups="averages", classes=False)
+    return tuple(made.rows())
 
 
 def _pulled(own: Predictions, pull: float, seed: int) -> Predictions:

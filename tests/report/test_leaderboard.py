@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_board import model, written
+from made_up_board import model, rows_of, written
 from made_up_runs import HOSTILE, LEAK, TRAINED_ON, Run
 
 from vlmeval import store
@@ -20,7 +20,7 @@ from vlmeval.errors import MissingDataError
 from vlmeval.records import Badge, Contamination
 from vlmeval.report import build_leaderboard, build_view, leaderboard_csv, leaderboard_markdown, render_leaderboard
 from vlmeval.report.leaderboard_rank import DRAWS, SEED
-from vlmeval.stats import Resamples, estimate, summarise
+from vlmeval.stats import Resamples, estimate
 
 PULLS = {"alpha": 0.0, "beta": 0.03, "gamma": 0.2, "epsilon": 0.21}
 View = dict[str, Any]
@@ -91,7 +91,7 @@ def test_paired_differences_separate_what_intervals_side_by_side_do_not(runs: Pa
     scores[wrong[::2]] = own.y_true[wrong[::2]] * 0.9 + 0.01
     shifted = model((record, [own]), "zeta", 0.0, seed=9)
     other = replace(own, scores=scores)
-    lines = tuple(summarise(other, record.benchmark, Resamples.draw(other.units, 100, 0)))
+    lines = rows_of(other, record.benchmark)
     folder = runs.parent / "paired"
     written(folder, models["gamma"])
     written(folder, (shifted[0].model_copy(update={"rows": lines}), [other]))
