@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode puts no test folder on the path
 
+from made_up_examined import add_examined
 from made_up_probes import add_probes, leaky_twin
 from made_up_runs import HOSTILE, LEAK, TRAINED_ON, Recipe, Run, simulate
 
@@ -70,9 +71,12 @@ def hostile() -> Run:
 
 @pytest.fixture(scope="session")
 def pages(single: Run, probed: Run, probed_multi: Run, hostile: Run) -> dict[str, str]:
-    """The rendered pages by name; ``multi`` and ``hostile`` have probes and few-shot curves, ``single`` has none."""
+    """The rendered pages by name; ``multi`` and ``hostile`` have probes and few-shot curves, ``single`` has none.
+
+    What leads each of them was examined.
+    """
     runs = {"single": single, "multi": probed_multi, "hostile": add_probes(hostile, regimes=("balanced",))}
-    made = {name: render(build_view(*run)) for name, run in runs.items()}
+    made = {name: render(build_view(*add_examined(run))) for name, run in runs.items()}
     return made | {"side": render_side_by_side(build_side_by_side([leaky_twin(probed)[0], probed[0]]))}
 
 
