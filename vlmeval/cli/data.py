@@ -112,12 +112,26 @@ def check(bench: Bench, data: Data = None, data_root: DataRoots = None, json_out
 
 
 @console.guarded
-def describe(bench: Bench, data: Data = None, data_root: DataRoots = None, json_output: Json = False) -> None:
+def describe(
+    bench: Bench,
+    data: Data = None,
+    data_root: DataRoots = None,
+    estimate_tone: Annotated[
+        bool, typer.Option("--estimate-tone", help="Open the pictures and compare the estimate with the tone labels.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
     """Count what a benchmark reads: cases, pictures, classes, splits, groups, and what was left out."""
     from vlmeval.catalog import load_catalog
     from vlmeval.data.describe import describe as describe_data
 
-    counts = describe_data(load_catalog(data_root or []).benchmark(bench), data)
+    benchmark = load_catalog(data_root or []).benchmark(bench)
+    counts = describe_data(benchmark, data)
+    if estimate_tone:
+        from vlmeval.examine.tone_described import described_estimate
+
+        with console.progress_bars() as progress:
+            counts["estimated_tone"] = described_estimate(benchmark, data, progress)
     if json_output:
         console.print_json(counts)
     else:

@@ -26,7 +26,9 @@ LONGEST_SIDE: Final = 200
 """Pictures are averaged down to this, which also takes out noise and fine hair."""
 
 MIDDLE: Final = 0.72
-LEAST_SHARE: Final = 0.05
+LEAST_SHARE: Final = 1 / 3
+"""Of the pixels outside the middle; where less looks like skin, what is left may well be a lesion or a rim."""
+
 BLACK, OVEREXPOSED = 20, 252
 HUES: Final = (335.0, 50.0)
 LEAST_SATURATION: Final = 0.05
@@ -53,11 +55,12 @@ def typology_angle(rgb: Pixels) -> float | None:
     Returns
     -------
     float or None
-        None where fewer than `LEAST_SHARE` of the pixels can be taken for skin.
+        None where fewer than `LEAST_SHARE` of the pixels outside the middle can be taken for skin.
     """
     lab = to_lab(rgb)
-    counted = skin_coloured(rgb) & around(rgb.shape[0], rgb.shape[1]) & (lab[..., 2] > 0)
-    if counted.sum() < max(1.0, LEAST_SHARE * counted.size):
+    outside = around(rgb.shape[0], rgb.shape[1])
+    counted = skin_coloured(rgb) & outside & (lab[..., 2] > 0)
+    if counted.sum() < max(1.0, LEAST_SHARE * outside.sum()):
         return None
     return float(np.median(angles(lab[counted])))
 
