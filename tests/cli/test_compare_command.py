@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -195,7 +196,9 @@ def test_compare_writes_a_page_where_it_is_told(cli: Cli, files: list[Path], hom
     answer = cli("compare", *folders, "--permutations", 50, "--metric", "auroc", "-o", tmp_path / "c.html")
     assert answer.code == 0, answer.err
     assert f"page: {tmp_path / 'c.html'}" in answer.out
-    assert "permutation" in (tmp_path / "c.html").read_text(encoding="utf-8")
+    page = (tmp_path / "c.html").read_text(encoding="utf-8")
+    (linked,) = re.findall(r'<a href="(how[^"#]*)"', page)
+    assert (tmp_path / linked).is_file()
     bad = cli("compare", *folders, "--metric", "auroc", "-o", tmp_path)
     assert bad.code == 3
     assert "cannot be written" in bad.err

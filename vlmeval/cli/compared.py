@@ -59,13 +59,14 @@ def families(found: Comparison) -> str:
 
 
 def write_page(found: Comparison, target: Path) -> None:
-    """Write the comparison as a page."""
+    """Write the comparison as a page, and beside it the page that it links to: how everything is computed."""
     from vlmeval import store
     from vlmeval.atomic import write_text
-    from vlmeval.report import build_comparison, render_comparison
+    from vlmeval.report import HOW_FILE, build_comparison, how_page, render_comparison
 
     with store.writing(target, "name a file that can be written: -o FILE"):
         write_text(target, render_comparison(build_comparison(found)))
+        write_text(target.with_name(HOW_FILE), how_page())
 
 
 def _show_pair(found: Comparison, pair: PairCompared) -> None:
