@@ -113,12 +113,18 @@ def _line(
     moved: list[View | None] | None = None,
     facts: dict[str, Any] | None = None,
 ) -> View:
-    facts = facts or {}
+    facts, moved = facts or {}, moved or [None] * len(cells)
+    # A reading that only chooses among the rows changes no label: there is no difference to tell.
+    still = [m for m in moved if m is not None and m["value"] is not None]
+    chosen = (
+        bool(facts.get("left_out")) and bool(still) and all(m["low"] == m["value"] == m["high"] == 0 for m in still)
+    )
     return {
         "id": name,
         "name": title,
         "cells": cells,
-        "moved": moved or [None] * len(cells),
+        "moved": [None] * len(cells) if chosen else moved,
+        "chosen": chosen,
         "left_out": facts.get("left_out", 0),
         "of": facts.get("of"),
     }
