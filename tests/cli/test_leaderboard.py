@@ -18,6 +18,7 @@ from vlmeval import store
 
 Cli = Any
 World = Any
+QUICK = ("--draws", 50, "--permutations", 0)
 REGISTER = """\
 schema: 1
 entries:
@@ -49,7 +50,7 @@ def predictions(world: World, name: str, skill: float, seed: int = 0) -> Path:
 
 def score(cli: Cli, world: World, file: Path, *more: object, bench: str = "mini") -> dict[str, Any]:
     places = ["--data-root", world.root, "--data", world.data, "--out", world.runs]
-    answer = cli("score", file, "--kind", "probability", "--bench", bench, "--draws", 100, *places, *more, "--json")
+    answer = cli("score", file, "--kind", "probability", "--bench", bench, *QUICK, *places, *more, "--json")
     assert answer.code == 0, answer.err + answer.out
     (done,) = answer.json()["runs"]
     return dict(done)
@@ -120,7 +121,7 @@ def test_what_is_no_contamination_is_told_without_a_badge(cli: Cli, world: World
     assert "https://example.org/paper" in report
     assert "read on 2026-11-20" in report
     places = ["--data-root", world.root, "--data", world.data, "--out", world.runs]
-    shown = cli("score", file, "--kind", "probability", "--bench", "mini", "--draws", 100, *places,
+    shown = cli("score", file, "--kind", "probability", "--bench", "mini", *QUICK, *places,
                 "--model-family", "medsiglip")  # fmt: skip
     assert words in shown.out
 
@@ -158,12 +159,10 @@ def test_a_model_s_run_carries_what_the_register_says_of_its_family(cli: Cli, wo
     for file in checkpoint.iterdir():
         (where / file.name).write_bytes(file.read_bytes())
     register(world)
-    (one,) = cli("run", "--model", where, "--bench", "mini", "--draws", 50, *world.options(), "--json").json()["runs"]
+    (one,) = cli("run", "--model", where, "--bench", "mini", *QUICK, *world.options(), "--json").json()["runs"]
     assert [b["kind"] for b in one["badges"]] == ["contamination"]
     assert one["contamination"]["source"] == "https://example.org/paper"
-    (two,) = cli("run", "--model", checkpoint, "--bench", "mini", "--draws", 50, *world.options(), "--json").json()[
-        "runs"
-    ]
+    (two,) = cli("run", "--model", checkpoint, "--bench", "mini", *QUICK, *world.options(), "--json").json()["runs"]
     assert two["badges"] == []
     assert "not known which model" in two["contamination"]["note"]
     (table,) = board(cli, world)["tables"]
@@ -187,7 +186,7 @@ protocol: {by: column, column: split, leaky: Cases stand in both splits., source
     folder = world.root / "benchmarks" / "mini@leaky"
     folder.mkdir()
     (folder / "benchmark.yaml").write_text(leaky)
-    places = [*world.options(), "--model", checkpoint, "--draws", 50]
+    places = [*world.options(), "--model", checkpoint, *QUICK]
     assert cli("run", "--bench", "mini", *places).code == 0
     answer = cli("run", "--bench", "mini@leaky", *places, "--json")
     assert answer.code == 0, answer.err
