@@ -12,7 +12,10 @@ from vlmeval import store
 from vlmeval.catalog import load_catalog
 from vlmeval.cli.app import app
 from vlmeval.data import load_samples
+from vlmeval.examine.truth import reader_counts
+from vlmeval.examine.truth_ceiling import Panel, agreement
 from vlmeval.records import MetricRow, RunRecord, Samples
+from vlmeval.stats import Resamples
 
 pytestmark = pytest.mark.realdata
 
@@ -107,3 +110,16 @@ def test_ham10000_says_what_is_not_known_of_its_labels() -> None:
     note = load_catalog().benchmark("ham10000").truth.note or ""
     assert "dx_type" in note
     assert "not used" in note
+
+
+@pytest.mark.parametrize("name", ["scin", "scin-broad"])
+def test_what_the_cards_say_of_agreement_is_so(name: str, real_data: Path, checkout: Path) -> None:
+    samples = load_samples(load_catalog().benchmark(name), real_data / "scin")
+    panel = Panel.of(samples)
+    assert panel is not None
+    counts = reader_counts(samples)
+    (found, _) = agreement(panel, Resamples.draw(panel.units, 0))
+    page = " ".join((checkout / "benchmarks" / name / "CARD.md").read_text(encoding="utf-8").split())
+    assert f"agree on {100 * found.value:.0f} % of the {len(panel)} cases" in page
+    assert f"Of the {counts['units']:,} cases kept, two or three dermatologists found {counts['several']}" in page
+    assert f"in {len(panel)} of these" in page
