@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import json
 import os
@@ -192,4 +193,4 @@ def test_no_value_is_an_empty_cell(finished: Finished) -> None:
     lines = store.metrics_csv(record.rows).splitlines()
     assert len(lines) == len(record.rows) + 1
     assert "None" not in lines[1]
-    assert "nan" not in "".join(lines)
+    assert "nan" not in {cell for line in csv.reader(lines) for cell in line}
