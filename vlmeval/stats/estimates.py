@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from vlmeval.records.numbers import Averaging
 from vlmeval.stats.cells import GREY_BELOW, SUPPRESS_BELOW, Cell
@@ -38,8 +39,8 @@ class Estimate:
 
     ``draws`` are kept even if ``reason`` says that the value is not to be shown. ``by_seed`` is [S], the value of each
     seed, whose mean is ``draws[0]``; None where it is not (extremes over groups). ``classes`` [K] marks the classes
-    that an average is over, None where it is over none in particular. ``support``: the units that the small-cell rule
-    counts (of an average: of its scarcest class).
+    that an average is over, None where it is over none in particular. ``support``: how many units the value rests on
+    (of an average: of its scarcest class).
 
     Gaps between levels have ``compared``, the levels that take part; ``limits``, which computes their interval where
     it is not one of ``draws`` (see `extremes.py`); and ``p`` and ``p_adjusted`` of the permutation test.
@@ -137,7 +138,7 @@ def average(
             classes=entering,
             greyed=bool(2 * grey.sum() >= max(1, len(grey))) or cell.n_units < GREY_BELOW,
             by_seed=by_seed,
-            support=int(cell.scarcest[entering].min(initial=cell.n_units)),
+            support=int(_support(metric, cell)[entering].min(initial=cell.n_units)),
         ),
         missing or cell.why_suppressed(None) or (None if eligible.any() else NO_CLASS.format(cell.unit)),
     )
@@ -157,6 +158,13 @@ def _countable(metric: Metric, cell: Cell) -> Bools:
     return cell.supported if metric.counted == "positives" else np.ones(len(cell.positives), dtype=bool)
 
 
+def _support(metric: Metric, cell: Cell) -> npt.NDArray[np.intp]:
+    """[K] units that the values rest on: the scarcer of positives and negatives where a metric needs both."""
+    if metric.counted == "units":
+        return np.full(len(cell.positives), cell.n_units)
+    return {"sensitivity": cell.positive_units, "specificity": cell.negative_units}.get(metric.id, cell.scarcest)
+
+
 def _of_class(metric: Metric, counted: Counted, values: Values, k: int) -> Estimate:
     cell, by_positives = counted.cell, metric.counted == "positives"
     estimate = Estimate(
@@ -169,7 +177,7 @@ def _of_class(metric: Metric, counted: Counted, values: Values, k: int) -> Estim
         class_id=counted.seeds.table.benchmark.class_ids[k],
         greyed=bool((cell.scarcest[k] if by_positives else cell.n_units) < GREY_BELOW),
         by_seed=values.seeds[:, k],
-        support=int(cell.scarcest[k] if by_positives else cell.n_units),
+        support=int(_support(metric, cell)[k]),
     )
     missing = counted.seeds.missing(metric) or (None if counted.scored(metric)[k] else NO_SCORE)
     return _shown(cell, estimate, missing or cell.why_suppressed(k if by_positives else None))
