@@ -10,7 +10,10 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
 DataRoots = Annotated[
     list[Path] | None,
-    typer.Option("--data-root", help="A folder with your own benchmarks/, prompts/, models/ or contamination.yaml. May be repeated."),
+    typer.Option(
+        "--data-root",
+        help="A folder with your own benchmarks/, prompts/, models/ or contamination.yaml. May be repeated.",
+    ),
 ]
 Data = Annotated[
     Path | None,
