@@ -338,3 +338,23 @@ def test_scins_figures_counted_from_the_official_tables(real_data: Path) -> None
     )
     assert np.array(one.confusion).sum() == len(good)
     assert find(found, "sources", "fst-self", "monk-us").kappa is None
+
+
+@pytest.mark.realdata
+def test_the_cards_page_says_what_is_counted(real_data: Path, checkout: Path) -> None:
+    page = (checkout / "benchmarks" / "scin" / "CARD.md").read_text(encoding="utf-8")
+    found = agreement_of(load_samples(load_catalog().benchmark("scin"), real_data / "scin"))
+    for one in found:
+        if one.kappa is not None:
+            interval = f"{one.kappa:.2f} ({one.low:.2f} to {one.high:.2f})"
+            rank = "" if one.rank is None else f"{one.rank:.2f}"
+            cells = [f"{one.n_units:,}", interval, rank, f"{one.exact:.0%}", f"{one.within_one:.0%}"]
+        elif one.rank is not None:
+            cells = [f"{one.n_units:,}", "", f"{one.rank:.2f}"]
+        else:
+            continue
+        row = "| " + " | ".join(cells).replace("%", " %").replace("|  |", "| |")
+        assert row in page, (one.a, one.b)
+    table = np.array(find(found, "sources", "fst-self", "fst-dermatologist").confusion)
+    assert f"of the {table[2].sum()} who place themselves" in page.replace("\n", " ")
+    assert f"dermatologists put {table[2, 2]} there" in page.replace("\n", " ")

@@ -80,7 +80,10 @@ class Scoring:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """Samples and their scores [n, K]; ``level`` says whether a row is an image or a whole unit."""
+    """Samples and their scores [n, K]; ``level`` says whether a row is an image or a whole unit.
+
+    ``whole`` are all samples of the benchmark, with a prediction or without: what its raters said is of all of them.
+    """
 
     file: PredictionsFile
     samples: Samples
@@ -89,6 +92,7 @@ class _Inputs:
     missing: int
     account: dict[str, int]
     audited: Audited
+    whole: Samples
 
 
 def score(
@@ -132,7 +136,8 @@ def score(
     else:
         inputs = _of_benchmark(scoring, benchmark, data, progress)
     if scoring.crossed:
-        inputs = replace(inputs, samples=with_crossed(inputs.samples, scoring.crossed))
+        crossed = [with_crossed(one, scoring.crossed) for one in (inputs.samples, inputs.whole)]
+        inputs = replace(inputs, samples=crossed[0], whole=crossed[1])
     plan = _plan(scoring, inputs.samples.benchmark)
     planning.check_samples(inputs.samples, plan)
     watch.lap("read data")
@@ -149,7 +154,7 @@ def score(
     rows = numbers_of(made, plan, inputs.samples.benchmark, resamples, progress).rows
     watch.lap("statistics")
     readings = load_readings(own_card(inputs.samples.benchmark), data, progress)
-    found = examined(made, plan, inputs.samples, resamples, progress, readings)
+    found = examined(made, plan, inputs.whole, resamples, progress, readings)
     watch.lap("examination")
 
     record = _record(plan, digest, inputs, said, made.methods, rows, watch).model_copy(update={"examined": found})
@@ -196,7 +201,7 @@ def _own(scoring: Scoring) -> _Inputs:
     scores = scores_of(file.table, score_columns(file.table, scoring.columns.score_prefix), scoring.kind)
     samples = own_samples(file, benchmark, scoring.columns)
     audited = tables_only(samples, None, splits=False)
-    return _Inputs(file, samples, scores, "image", 0, {"rows of the predictions file": len(file.ids)}, audited)
+    return _Inputs(file, samples, scores, "image", 0, {"rows of the predictions file": len(file.ids)}, audited, samples)
 
 
 def _of_benchmark(scoring: Scoring, benchmark: Benchmark, data: Path | None, progress: Progress) -> _Inputs:
@@ -214,7 +219,7 @@ def _of_benchmark(scoring: Scoring, benchmark: Benchmark, data: Path | None, pro
         "rows that joined nothing": joined.unjoined,
         "samples without a prediction": joined.missing,
     }
-    return _Inputs(file, joined.samples, scores[joined.rows], joined.level, joined.missing, account, audited)
+    return _Inputs(file, joined.samples, scores[joined.rows], joined.level, joined.missing, account, audited, samples)
 
 
 def _plan(scoring: Scoring, benchmark: Benchmark) -> Plan:
