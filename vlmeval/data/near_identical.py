@@ -3,7 +3,7 @@
 Comes in: fingerprints (`fingerprint.py`) and the thresholds of a card. Goes out: `Pairs`. Every picture is compared
 with every other in all eight orientations by the Hamming distance of their hashes, which takes two seconds for 10,000
 pictures. What is close is confirmed by the correlation of the pictures' gradients, since among fifty million pairs of
-dermatoscopic pictures (a dark blob in the middle) some ten thousand hashes are close by chance.
+dermatoscopic pictures (a dark blob in the middle) twenty thousand hashes are close by chance.
 """
 
 from __future__ import annotations
