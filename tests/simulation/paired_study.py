@@ -115,8 +115,8 @@ def level(
     for i in range(count):
         for d in differences(rivals, units, 5_000_011 + i, **how):  # type: ignore[arg-type]
             if d.p is not None:
-                column = "classes" if d.class_id else d.averaging
-                counts.add(d.metric, column if d.group_level is None else f"{column} {d.group_level}", d.p <= LEVEL)
+                what = d.metric if d.group_level is None else f"{d.metric}, {d.group_level}"
+                counts.add(what, "classes" if d.class_id else d.averaging, d.p <= LEVEL)
     # Classes of one sample are not independent of each other: only as many as there are samples count.
     rates = counts.rates(required, count // 2)
     return [r if r.of <= count else replace(r, hits=round(r.hits * count / r.of), of=count) for r in rates]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from paired_study import Rivals, differences, level, mcnemar_level, power
 from simulated_world import World
 
-SAMPLES = 120
+SAMPLES = 100
 FEW = ["auroc", "sensitivity"]
 
 
 def test_equal_models_are_called_different_no_oftener_than_said() -> None:
     for task in ("single-label", "multi-label"):
-        rates = level(Rivals(World(task)), 100, SAMPLES, metrics=FEW, permutations=199)
+        rates = level(Rivals(World(task)), 100, SAMPLES, metrics=FEW, permutations=99)
         assert {(r.what, r.column) for r in rates} >= {
             ("auroc", "macro"),
             ("sensitivity", "macro"),
@@ -21,7 +21,7 @@ def test_equal_models_are_called_different_no_oftener_than_said() -> None:
 
 
 def test_photographs_taken_for_independent_would_break_the_test() -> None:
-    rates = level(Rivals(World()), 100, SAMPLES, metrics=["auroc"], permutations=199, rows=True)
+    rates = level(Rivals(World()), 100, SAMPLES, metrics=["auroc"], permutations=99, rows=True)
     assert any(not r.as_required for r in rates if r.column == "macro")
 
 

@@ -105,7 +105,7 @@ def by_level(found: Comparison, pair: PairCompared) -> list[PairedNumber]:
 def _clearest(found: Comparison, cells: Sequence[PairedNumber]) -> list[PairedNumber]:
     metrics = found.benchmark.headline_metrics
     tested = [(n.p_adjusted, -abs(n.value), i) for i, n in enumerate(cells)
-              if n.p_adjusted is not None and n.value is not None and n.metric in metrics]  # fmt: skip
+              if n.p_adjusted is not None and n.value and n.metric in metrics]  # fmt: skip
     return [cells[i] for _, _, i in sorted(tested)[:MOST]]
 
 

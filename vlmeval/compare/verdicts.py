@@ -14,6 +14,7 @@ from vlmeval.records.comparison import Outcome, PairCompared, PairedNumber, Verd
 from vlmeval.stats import metric_info
 
 ALPHA: Final = 0.05
+TINY: Final = 0.001
 
 
 def verdicts(pair: PairCompared, card: Benchmark, tests: int) -> tuple[Verdict, ...]:
@@ -62,15 +63,29 @@ def _size(number: PairedNumber) -> str:
 def _not_separable(number: PairedNumber, pair: PairCompared, card: Benchmark, tests: int) -> str:
     if number.value == 0 and number.low == number.high == 0:
         return f"not separable: {pair.a.name} and {pair.b.name} are equal in every draw{_p(number, tests)}"
-    words = f"not separable: {_signed(number.value or 0.0)}"
-    lower = metric_info(number.metric, card.task).direction == "lower"
-    if number.low is not None and number.high is not None:
-        words += f", could be between {_toward(number.low, pair, lower)} and {_toward(number.high, pair, lower)}"
-    words += _p(number, tests)
+    words = f"not separable: {_between(number, pair, card)}{_p(number, tests)}"
     if number.detectable is not None:
         units = f"{number.n_units:,} {_plural(card.unit.name)}"
-        words += f"; with these {units} only differences above {number.detectable:.3f} would be found in 4 of 5 studies"
+        words += (
+            f"; with these {units} only differences above {small(number.detectable)} would be found in 4 of 5 studies"
+        )
     return words
+
+
+def _between(number: PairedNumber, pair: PairCompared, card: Benchmark) -> str:
+    """Say what the difference is, and what it could be."""
+    if number.low is None or number.high is None:
+        return _signed(number.value or 0.0)
+    if max(abs(number.low), abs(number.high)) < TINY:
+        return f"less than {TINY} apart"
+    lower = metric_info(number.metric, card.task).direction == "lower"
+    ends = f"{_toward(number.low, pair, lower)} and {_toward(number.high, pair, lower)}"
+    return f"{_signed(number.value or 0.0)}, could be between {ends}"
+
+
+def small(value: float) -> str:
+    """Return a positive number with three decimals, or with one digit where that would be 0."""
+    return f"{value:.3f}" if value >= TINY else f"{value:.1g}"
 
 
 def _toward(value: float, pair: PairCompared, lower: bool) -> str:

@@ -191,7 +191,9 @@ def _by_group(pair: Chosen, chosen: Sequence[Chosen]) -> bool:
 def _side(runs: Sequence[Run], pair: Chosen, k: int) -> Side:
     method, other = pair.methods[k], pair.methods[1 - k]
     label = runs[pair.runs[k]].label
-    title = method.title if method.kind == other.kind else method.title.split(", ")[0]
+    # Which prompts zero-shot had tells it from no other kind of method.
+    one_kind = method.kind == other.kind or method.kind != "zero-shot"
+    title = method.title if one_kind else method.title.split(", ")[0]
     if pair.runs[0] == pair.runs[1]:
         name = title
     elif method.id == other.id or method.kind == "scored":
