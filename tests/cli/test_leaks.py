@@ -12,6 +12,7 @@ from PIL import Image
 
 from vlmeval import store
 from vlmeval.catalog import load_catalog
+from vlmeval.data import load_samples
 from vlmeval.embed.decode import Decoder
 from vlmeval.records import RunRecord
 
@@ -221,3 +222,45 @@ def test_scored_predictions_say_that_no_picture_was_opened(cli: Cli, world: Worl
     assert reasons["near-identical-units"] == "predictions were scored, and no picture was opened"
     assert reasons["unit-in-splits"] == "the rows of a predictions file are in no split"
     assert reasons["unit-labels-differ"] is None
+
+
+@pytest.mark.realdata
+def test_what_the_published_split_of_scin_is_worth(cli: Cli, real_data: Path, tmp_path: Path) -> None:
+    """Made-up vectors that know a little of the labels and much of whose photograph it is."""
+    samples = load_samples(load_catalog().benchmark("scin@notebook"), real_data / "scin")
+    rng = np.random.default_rng(3)
+    cases, case = np.unique(samples.units, return_inverse=True)
+    own = rng.normal(size=(len(cases), 48))[case]
+    known = samples.labels @ rng.normal(size=(samples.labels.shape[1], 48))
+    vectors = (0.25 * known + own + 0.2 * rng.normal(size=own.shape)).astype(np.float32)
+    by_name = {f"dataset/images/{ref.path.name}": row for ref, row in zip(samples.images, vectors, strict=True)}
+    by_name.pop("dataset/images/-2243186711511406658.png")
+    file = tmp_path / "scin.npz"
+    np.savez(file, ids=np.array(list(by_name)), vectors=np.array(list(by_name.values())))
+    answer = cli(
+        "run", "--model", f"embeddings:{file}", "--bench", "scin@notebook", "--data", real_data / "scin",
+        "--out", tmp_path / "runs", "--cache", tmp_path / "cache", "--method", "linear-probe", *QUICK, "--json",
+    )  # fmt: skip
+    record = record_of(answer)
+    found = {one.code: one for one in record.findings}
+    assert found["unit-in-splits"].severity == "warning"
+    assert "76.2%" in found["test-shares-unit"].message
+    assert "pictures-not-compared" in found
+    (effect,) = record.leaks
+    assert effect.level == "image"
+    assert record.benchmark_digest == load_catalog().benchmark("scin@notebook").content_digest
+    worth = {
+        d.group_level: d
+        for d in effect.differences
+        if (d.metric, d.averaging) == ("auroc", "macro")
+        and d.class_id is None
+        and d.group_level in (None, "seen", "not-seen")
+    }
+    seen, unseen = worth["seen"], worth["not-seen"]
+    assert seen.low is not None
+    assert seen.low > 0.02
+    assert unseen.value is not None
+    assert abs(unseen.value) < 0.03
+    assert worth[None].low is not None
+    assert worth[None].low > 0
+    assert effect.left_images + effect.removed_images == 3869 + 1291
