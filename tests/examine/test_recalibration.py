@@ -259,3 +259,36 @@ def test_logits_scaled_and_shifted_give_the_same_probabilities(factor: float, sh
     assert isinstance(c, Platt)
     assert isinstance(d, Platt)
     np.testing.assert_allclose(c.apply(x), d.apply(factor * x + shift), atol=1e-7)
+
+
+@pytest.mark.parametrize("task", ["single-label", "multi-label"])
+@pytest.mark.parametrize("sharpness", [1.0, 2.0])
+def test_shares_of_votes_are_smoothed_so_that_their_zeros_do_not_make_them_worse(task: str, sharpness: float) -> None:
+    """Of 20 votes: a true class without a vote would cost endless log-loss, and a fit would flatten everything."""
+    rng = np.random.default_rng(0)
+
+    def votes(p: Predictions) -> Predictions:
+        if task == "multi-label":
+            return replace(p, scores=rng.binomial(20, p.scores) / 20, kind="probability")
+        return replace(
+            p, scores=np.array([rng.multinomial(20, row / row.sum()) for row in p.scores]) / 20, kind="probability"
+        )
+
+    evaluated = votes(scored(task, units=1500, seed=1, sharpness=sharpness))
+    validation = votes(scored(task, units=500, seed=2, sharpness=sharpness, name="v"))
+    made = recalibrate(Examinee([evaluated], [validation]), card(task))
+    assert not isinstance(made, str)
+    assert made.parameters[0]["smoothing"] >= 1e-3
+    resamples = Resamples.draw(evaluated.units, 0)
+    before, after = (
+        {
+            (r.metric, r.averaging): r.value
+            for r in estimate([p], card(task), resamples, metrics=["ece", "brier"], groups="none").rows()
+        }
+        for p in (evaluated, made.evaluated[0])
+    )
+    kind = "overall" if task == "single-label" else "macro"
+    assert (after["brier", kind] or 1) < (before["brier", kind] or 0) + 0.005
+    assert (after["ece", kind] or 1) < max(0.06, (before["ece", kind] or 0) / 2)
+    if task == "single-label":
+        np.testing.assert_array_equal(made.evaluated[0].scores.argmax(axis=1), evaluated.scores.argmax(axis=1))

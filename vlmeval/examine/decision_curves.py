@@ -17,10 +17,9 @@ from typing import Final
 
 import numpy as np
 
-from vlmeval.examine.measured import Floats, add_variant, fitted_on, rounded, say_missing, unit_weights, with_validation
-from vlmeval.examine.operating_malignant import collapsed, two_classes
-from vlmeval.examine.recalibrated import recalibrate, scarcer_units
-from vlmeval.examine.recalibrated_fits import Platt, fit_platt, logits_of
+from vlmeval.examine.measured import Floats, add_variant, fitted_on, rounded, say_missing, with_validation
+from vlmeval.examine.operating_malignant import MALIGNANT, collapsed, two_classes
+from vlmeval.examine.recalibrated import applied, fit_on, parameters_of, recalibrate, scarcer_units
 from vlmeval.examine.subject import Examinee, Part, Subject
 from vlmeval.records import Benchmark, CurveUsed, Predictions, Variant
 from vlmeval.stats import Resamples
@@ -60,11 +59,12 @@ def _of_malignant(
     card = two_classes(benchmark)
     seeds, parameters = [], []
     for evaluated, validation in pairs:
-        fit = fit_platt(_logit(validation), validation.y_true, unit_weights(validation), scarcer_units(validation))
+        fit = fit_on(validation, card)
         if isinstance(fit, str):
             return fit.replace("no class has", "there are not")
-        seeds.append(_probable(fit, evaluated))
-        parameters.append({"a": float(f"{fit.slope[0]:.6g}"), "b": float(f"{fit.intercept[0]:.6g}")})
+        seeds.append(replace(applied(fit, evaluated, card), groups={}))
+        found = parameters_of(fit, card)
+        parameters.append(found.pop("by class")[MALIGNANT] | found)
     variant = Variant(
         id=COLLAPSE,
         kind="collapse",
@@ -76,14 +76,6 @@ def _of_malignant(
     add_variant(part, variant)
     _add(Seeds.of(seeds, card, resamples), 0, COLLAPSE, None, part)
     return None
-
-
-def _logit(predictions: Predictions) -> Floats:
-    return logits_of(predictions.scores, predictions.kind, multi_label=True)
-
-
-def _probable(fit: Platt, predictions: Predictions) -> Predictions:
-    return replace(predictions, scores=fit.apply(_logit(predictions)), kind="sigmoid", groups={})
 
 
 def _of_classes(examinee: Examinee, subject: Subject, part: Part) -> str | None:

@@ -29,7 +29,7 @@ from vlmeval.examine.measured import (
     with_validation,
     with_variant,
 )
-from vlmeval.examine.recalibrated_fits import Platt, Temperature, fit_platt, fit_temperature, logits_of
+from vlmeval.examine.recalibrated_fits import SMOOTHING, Platt, Temperature, fit_platt, fit_temperature, logits_of
 from vlmeval.examine.subject import Examinee, Part, Subject
 from vlmeval.records import Benchmark, Decision, Predictions, Variant
 from vlmeval.stats import all_metrics, estimate
@@ -81,12 +81,12 @@ def recalibrate(examinee: Examinee, benchmark: Benchmark) -> Recalibrated | str:
         return pairs
     made = Recalibrated(TEMPERATURE if benchmark.task == "single-label" else PLATT, [], [], [])
     for evaluated, validation in pairs:
-        fit = _fit(validation, benchmark)
+        fit = fit_on(validation, benchmark)
         if isinstance(fit, str):
             return fit
-        made.evaluated.append(_applied(fit, evaluated, benchmark))
-        made.validation.append(_applied(fit, validation, benchmark))
-        made.parameters.append(_parameters(fit, benchmark))
+        made.evaluated.append(applied(fit, evaluated, benchmark))
+        made.validation.append(applied(fit, validation, benchmark))
+        made.parameters.append(parameters_of(fit, benchmark))
     return made
 
 
@@ -118,23 +118,49 @@ def probability_metrics(benchmark: Benchmark) -> list[str]:
     return [m.id for m in all_metrics(benchmark.task) if m.needs in needs and m.ranks is None]
 
 
-def logits(predictions: Predictions, benchmark: Benchmark) -> Floats:
+def logits(predictions: Predictions, benchmark: Benchmark, smoothing: float = SMOOTHING[0]) -> Floats:
     """Return the scores as logits [n, K]; minus infinity for classes that the method cannot predict."""
-    found = _as_logits(predictions.scores, predictions, benchmark).copy()
+    found = _as_logits(predictions.scores, predictions, benchmark, smoothing).copy()
     found[:, np.isin(benchmark.class_ids, predictions.unscored)] = -np.inf
     return found
 
 
-def _as_logits(scores: Floats, predictions: Predictions, benchmark: Benchmark) -> Floats:
+def _as_logits(scores: Floats, predictions: Predictions, benchmark: Benchmark, smoothing: float) -> Floats:
     multi = benchmark.task == "multi-label"
-    return logits_of(scores, predictions.kind, scale=predictions.scale, multi_label=multi)
+    return logits_of(scores, predictions.kind, scale=predictions.scale, multi_label=multi, smoothing=smoothing)
 
 
-def _fit(validation: Predictions, benchmark: Benchmark) -> Temperature | Platt | str:
-    x, y, weight = logits(validation, benchmark), validation.y_true, unit_weights(validation)
+@dataclass(frozen=True)
+class Fit:
+    """A fit, the smoothing of its logits, and its log-loss on the rows it was fitted on."""
+
+    scaling: Temperature | Platt
+    smoothing: float
+    loss: float
+
+
+def fit_on(validation: Predictions, benchmark: Benchmark) -> Fit | str:
+    """Fit at the smoothing with the smallest log-loss: shares of votes have exact zeros, others need none; or say why."""
+    votes = validation.kind == "probability" and bool((validation.scores <= 0).any())
+    found = [_fit_at(one, validation, benchmark) for one in (SMOOTHING if votes else SMOOTHING[:1])]
+    fits = [one for one in found if isinstance(one, Fit)]
+    return min(fits, key=lambda one: one.loss) if fits else found[0]
+
+
+def _fit_at(smoothing: float, validation: Predictions, benchmark: Benchmark) -> Fit | str:
+    x, y, weight = logits(validation, benchmark, smoothing), validation.y_true, unit_weights(validation)
+    scaling: Temperature | Platt | str
     if benchmark.task == "single-label":
-        return fit_temperature(x, y, weight)
-    return fit_platt(x, y, weight, scarcer_units(validation))
+        scaling = fit_temperature(x, y, weight)
+    else:
+        scaling = fit_platt(x, y, weight, scarcer_units(validation))
+    if isinstance(scaling, str):
+        return scaling
+    p = scaling.apply(x)
+    said = np.where(y, p, 1.0 if isinstance(scaling, Temperature) else 1 - p)
+    # A class that the method cannot predict has probability 0: it says nothing of a fit.
+    loss = -np.log(said, out=np.zeros_like(said), where=said > 0)
+    return Fit(scaling, smoothing, float((weight[:, None] * loss).sum() / weight.sum()))
 
 
 def scarcer_units(predictions: Predictions) -> npt.NDArray[np.intp]:
@@ -149,26 +175,30 @@ def scarcer_units(predictions: Predictions) -> npt.NDArray[np.intp]:
     return fewer
 
 
-def _applied(fit: Temperature | Platt, predictions: Predictions, benchmark: Benchmark) -> Predictions:
-    scores = fit.apply(logits(predictions, benchmark))
-    if isinstance(fit, Temperature):
+def applied(fit: Fit, predictions: Predictions, benchmark: Benchmark) -> Predictions:
+    """Return predictions as probabilities."""
+    scores = fit.scaling.apply(logits(predictions, benchmark, fit.smoothing))
+    if isinstance(fit.scaling, Temperature):
         return replace(predictions, scores=scores, kind="softmax", scale=None, bias=None)
     decision = predictions.decision
     if decision.thresholds is not None:
         # The same function takes scores and thresholds along, so that every decision stays what it was.
-        line = _as_logits(np.array([decision.thresholds]), predictions, benchmark)
-        decision = Decision("threshold", tuple(fit.apply(line)[0].tolist()), decision.chosen_on)
+        line = _as_logits(np.array([decision.thresholds]), predictions, benchmark, fit.smoothing)
+        decision = Decision("threshold", tuple(fit.scaling.apply(line)[0].tolist()), decision.chosen_on)
     return replace(predictions, scores=scores, kind="sigmoid", decision=decision, scale=None, bias=None)
 
 
-def _parameters(fit: Temperature | Platt, benchmark: Benchmark) -> dict[str, Any]:
-    if isinstance(fit, Temperature):
-        return {"T": _short(fit.value)}
-    columns: Sequence[Any] = (fit.slope, fit.intercept, fit.shared)
-    return {
+def parameters_of(fit: Fit, benchmark: Benchmark) -> dict[str, Any]:
+    """Return what a fit found, for the record."""
+    found, smoothed = fit.scaling, {"smoothing": fit.smoothing} if fit.smoothing != SMOOTHING[0] else {}
+    if isinstance(found, Temperature):
+        return {"T": _short(found.value)} | smoothed
+    columns: Sequence[Any] = (found.slope, found.intercept, found.shared)
+    by_class: dict[str, Any] = {
         name: {"a": _short(a), "b": _short(b)} | ({"shared slope": True} if shared else {})
         for name, a, b, shared in zip(benchmark.class_ids, *columns, strict=True)
     }
+    return {"by class": by_class} | smoothed
 
 
 def _short(value: float) -> float:

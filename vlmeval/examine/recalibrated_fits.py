@@ -23,25 +23,39 @@ from vlmeval.stats.cells import SUPPRESS_BELOW
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-FLOOR: Final = {"probability": 1e-7, "softmax": 1e-30, "sigmoid": 1e-30}
+FLOOR: Final = 1e-30
+SMOOTHING: Final = (1e-7, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1)
+"""What may be added to probabilities of unknown making, where an exact 0 is a count and no belief."""
 CEILING: Final = 1 - 2.0**-24
 """The float32 number below 1: scores come from single precision."""
 _MOST_STEPS, _TOLERANCE = 100, 1e-12
 _EDGE = 12.0
 
 
-def logits_of(scores: Floats, kind: ScoreKind, *, scale: float | None = None, multi_label: bool = False) -> Floats:
+def logits_of(
+    scores: Floats,
+    kind: ScoreKind,
+    *,
+    scale: float | None = None,
+    multi_label: bool = False,
+    smoothing: float = SMOOTHING[0],
+) -> Floats:
     """Return scores as logits, by what they are.
 
     ``cosine``: scale x cosine (1 where the model has no scale); ``logit``: as they are; ``sigmoid``: log p / (1 - p);
-    ``softmax`` and ``probability``: log p in single-label tasks, log p / (1 - p) in multi-label ones. Probabilities are
-    kept off 0 (below 1e-30; 1e-7 for those of unknown making, where an exact 0 is a count and no belief) and off 1.
+    ``softmax`` and ``probability``: log p in single-label tasks, log p / (1 - p) in multi-label ones. Softmax and
+    sigmoid are kept off 0 and 1; ``probability``, of unknown making, has ``smoothing`` added to p and to 1 - p. Either
+    way the order of scores stays.
     """
     if kind == "logit":
         return scores
     if kind == "cosine":
         return scores * (1.0 if scale is None else scale)
-    p = np.maximum(scores, FLOOR[kind])
+    if kind == "probability":
+        p = np.maximum(scores, 0.0) + smoothing
+        rest = np.maximum(1 - scores, 0.0) + smoothing
+        return np.asarray(np.log(p) - np.log(rest) if multi_label else np.log(p))
+    p = np.maximum(scores, FLOOR)
     if kind != "sigmoid" and not multi_label:
         return np.asarray(np.log(p))
     return np.asarray(np.log(p) - np.log1p(-np.minimum(p, CEILING)))

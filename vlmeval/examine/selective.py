@@ -144,9 +144,10 @@ def _drawn(table: Table, cell: Cell) -> npt.NDArray[np.uint8]:
 
 def _referral(ground: Ground, answers: Sequence[_Answers], validation: Sequence[Predictions], part: Part) -> None:
     """Choose the threshold on validation units, seed by seed, and add who is answered."""
-    unscored = ground.seeds.table.unscored
+    names = ground.seeds.table.benchmark.class_ids
     thresholds = [
-        threshold_at(confidence_of(one.scores, unscored, one), unit_weights(one), ANSWERED) for one in validation
+        threshold_at(confidence_of(one.scores, np.isin(names, one.unscored), one), unit_weights(one), ANSWERED)
+        for one in validation
     ]
     answered = [a.confidence >= t for a, t in zip(answers, thresholds, strict=True)]
     add_variant(

@@ -56,8 +56,6 @@ def _some_draws(
     whole = weight.sum(axis=0)
     answered, along = _along(risk[order], weight[order], last)
     steps = np.diff(answered, axis=0, prepend=0.0)
-    best = np.argsort(risk, kind="stable")
-    _, fewest = _along(risk[best], weight[best], np.arange(len(best)))
     nothing = whole == 0
     total = np.where(nothing, np.nan, whole)
     # One search for all draws: shares of a draw lie in [0, 1], and draws are kept two apart.
@@ -67,7 +65,22 @@ def _some_draws(
     found = np.searchsorted(shares, wanted) - len(last) * np.arange(len(whole))
     at = np.take_along_axis(along, np.clip(found, 0, len(last) - 1), axis=0)
     at[:, nothing] = np.nan
-    return at.T, (steps * along).sum(axis=0) / total, (weight[best] * fewest).sum(axis=0) / total
+    return at.T, (steps * along).sum(axis=0) / total, _least(risk, weight) / total
+
+
+def _least(risk: Floats, weight: Floats) -> Floats:
+    """Sum, over the rows drawn one after the other in the order of their risk, of the mean risk so far: [D].
+
+    The w copies of a row of risk r after rows of weight W and risk E add sum_j (E + r j) / (W + j), which is
+    r w + (E - r W) (H(W + w) - H(W)) with the harmonic numbers H.
+    """
+    order = np.argsort(risk, kind="stable")
+    r, w = risk[order, None], weight[order]
+    answered, wrong = np.cumsum(w, axis=0), np.cumsum(w * r, axis=0)
+    harmonic = np.append(0.0, np.cumsum(1.0 / np.arange(1, int(answered[-1].max(initial=0)) + 1)))
+    here, before = (harmonic[one.astype(np.intp)] for one in (answered, answered - w))
+    least: Floats = (r * w + (wrong - w * r - r * (answered - w)) * (here - before)).sum(axis=0)
+    return least
 
 
 def _along(risk: Floats, weight: Floats, last: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:

@@ -64,7 +64,9 @@ def _fit(fit: Variant, headline: MethodUsed) -> View:
     own: dict[str, Any] = fit.parameters.get(headline.id, {})
     seeds = own.get("by seed", [own])
     temperatures = [one["T"] for one in seeds if "T" in one]
-    classes = [] if temperatures or len(seeds) != 1 else [{"id": k, **v} for k, v in seeds[0].items()]
+    classes = (
+        [] if temperatures or len(seeds) != 1 else [{"id": k, **v} for k, v in seeds[0].get("by class", {}).items()]
+    )
     return {
         "id": fit.id,
         "title": fit.title,
