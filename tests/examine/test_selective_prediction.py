@@ -12,6 +12,7 @@ from made_up_subjects import card, examined_by, rows, scored, shuffled, subject
 
 from vlmeval.examine.selective import AT, GRID, confidence_of, examine_selective, threshold_at
 from vlmeval.examine.selective_curve import risk_coverage
+from vlmeval.records import Predictions
 
 
 def brute(confidence: np.ndarray, risk: np.ndarray) -> tuple[list[float], float, float]:
@@ -142,3 +143,31 @@ def test_small_levels_and_all_equal_scores_are_no_obstacle() -> None:
     part = examined_by(examine_selective, subject([equal[0]], [equal[1]], card(), draws=20))
     share = next(r for r in part.rows if r.metric == "coverage-at-threshold" and r.group is None)
     assert share.value == 1
+
+
+def test_the_difference_between_the_ends_of_the_scale_has_an_interval_that_finds_it_and_only_then() -> None:
+    """People with dark skin get scores that say little: they are referred; without that the interval holds 0."""
+
+    def unsure(p: Predictions) -> Predictions:
+        dark = p.groups["tone"] == 2
+        scores = p.scores.copy()
+        scores[dark] = 0.2 * scores[dark] + 0.8 / scores.shape[1]
+        return replace(p, scores=scores)
+
+    evaluated, validation = scored(seed=1, units=900), scored(seed=2, units=500, name="v")
+    for change, found in ((unsure, True), (lambda p: p, False)):
+        part = examined_by(examine_selective, subject([change(evaluated)], [change(validation)], card(), draws=200))
+        at = {(r.metric, r.group_level): r for r in part.rows if r.variant == AT}
+        gap = at["coverage-at-threshold", "last-first"]
+        first, last = (at["coverage-at-threshold", level] for level in ("light", "dark"))
+        assert gap.value == pytest.approx((last.value or 0) - (first.value or 0))
+        assert gap.low is not None
+        assert gap.high is not None
+        assert (gap.high < 0) == found
+        assert gap.low < gap.value < gap.high
+        assert gap.n == first.n + last.n
+    few = rows(evaluated, np.flatnonzero(evaluated.groups["tone"] != 2))
+    part = examined_by(examine_selective, subject([few], [validation], card(), draws=20))
+    gap = next(r for r in part.rows if r.group_level == "last-first")
+    assert gap.value is None
+    assert gap.reason == "no value for level dark"

@@ -39,6 +39,7 @@ from vlmeval.examine.measured import (
     tone_groups,
     with_validation,
 )
+from vlmeval.examine.measured_gap import Measured, gaps
 from vlmeval.examine.recalibrated import logits
 from vlmeval.examine.subject import Examinee, Part, Subject
 from vlmeval.records import Benchmark, GroupSpec, MetricRow, Predictions, Variant
@@ -140,7 +141,9 @@ class _Sets:
         add_variant(
             part, self._variant(GLOBAL, "One threshold for everyone", _shown(found, self.validation[0].units(everyone)))
         )
-        part.rows += [row for cell in self.ground.cells for row in self._rows(cell, cuts, GLOBAL)]
+        measured = [one for cell in self.ground.cells for one in self._measured(cell, cuts, GLOBAL)]
+        part.rows += [one.row for one in measured]
+        part.rows += gaps(self.ground, tone_groups(self.benchmark), measured)
         part.rows += self._by_class(cuts)
         return None
 
@@ -162,12 +165,14 @@ class _Sets:
             for cut, e, t in zip(cuts, self.evaluated, found, strict=True):
                 cut[e.groups[group.id] == code] = t
         add_variant(part, self._variant(variant, f"A threshold a level: {group.name}", shown))
-        part.rows += [
-            row
+        measured = [
+            one
             for cell in self.ground.cells
             if cell.group in (None, group.id)
-            for row in self._rows(cell, cuts, variant, reasons.get(cell.level or ""))
+            for one in self._measured(cell, cuts, variant, reasons.get(cell.level or ""))
         ]
+        part.rows += [one.row for one in measured]
+        part.rows += gaps(self.ground, [group], measured)
 
     def _variant(self, id_: str, title: str, parameters: Any) -> Variant:
         return Variant(
@@ -179,7 +184,7 @@ class _Sets:
             parameters={self.method: parameters},
         )
 
-    def _rows(self, cell: Cell, cuts: Sequence[Floats], variant: str, reason: str | None = None) -> list[MetricRow]:
+    def _measured(self, cell: Cell, cuts: Sequence[Floats], variant: str, reason: str | None = None) -> list[Measured]:
         """Coverage, size and empty sets in one cell; rows without a threshold take no part."""
         ground = self.ground
         cell = among(cell, self.use & ~np.isnan(cuts[0]), ground.seeds.table.unit) if reason is None else cell
@@ -187,7 +192,8 @@ class _Sets:
         covered = [(e.of_truth <= t).astype(float) for e, t in zip(self.evaluated, cuts, strict=True)]
         empty = [(s == 0).astype(float) for s in size]
         measured = {"conformal-coverage": covered, "conformal-size": size, "conformal-empty": empty}
-        return [ground.row(m, cell, ground.mean(cell, v), variant, reason=reason) for m, v in measured.items()]
+        means = {m: ground.mean(cell, values) for m, values in measured.items()}
+        return [Measured(ground.row(m, cell, v, variant, reason=reason), v) for m, v in means.items()]
 
     def _by_class(self, cuts: Sequence[Floats]) -> list[MetricRow]:
         if self.benchmark.task != "single-label":

@@ -140,7 +140,7 @@ class Fit:
 
 
 def fit_on(validation: Predictions, benchmark: Benchmark) -> Fit | str:
-    """Fit at the smoothing with the smallest log-loss: shares of votes have exact zeros, others need none; or say why."""
+    """Fit at the smoothing with the smallest log-loss: shares of votes have zeros, others need none; or say why."""
     votes = validation.kind == "probability" and bool((validation.scores <= 0).any())
     found = [_fit_at(one, validation, benchmark) for one in (SMOOTHING if votes else SMOOTHING[:1])]
     fits = [one for one in found if isinstance(one, Fit)]

@@ -30,13 +30,15 @@ from vlmeval.examine.measured import (
     fitted_on,
     rounded,
     say_missing,
+    tone_groups,
     unit_weights,
     with_validation,
 )
+from vlmeval.examine.measured_gap import Measured, gaps
 from vlmeval.examine.recalibrated import Recalibrated, recalibrate
 from vlmeval.examine.selective_curve import risk_coverage
 from vlmeval.examine.subject import Part, Subject
-from vlmeval.records import Benchmark, CurveUsed, MetricRow, Predictions, Variant
+from vlmeval.records import Benchmark, CurveUsed, Predictions, Variant
 from vlmeval.stats.cells import SUPPRESS_BELOW, Cell
 from vlmeval.stats.intervals import limits
 from vlmeval.stats.table import PROBABILITY_KINDS, Table
@@ -161,21 +163,24 @@ def _referral(ground: Ground, answers: Sequence[_Answers], validation: Sequence[
             parameters={ground.seeds.table.predictions.method: {"threshold": [float(f"{t:.6g}") for t in thresholds]}},
         ),
     )
-    for cell in ground.cells:
-        part.rows += _rows_at(ground, cell, answers, answered)
+    found = [one for cell in ground.cells for one in _measured_at(ground, cell, answers, answered)]
+    part.rows += [one.row for one in found]
+    part.rows += gaps(ground, tone_groups(ground.seeds.table.benchmark), found)
 
 
-def _rows_at(ground: Ground, cell: Cell, answers: Sequence[_Answers], answered: Sequence[Bools]) -> list[MetricRow]:
+def _measured_at(
+    ground: Ground, cell: Cell, answers: Sequence[_Answers], answered: Sequence[Bools]
+) -> tuple[Measured, Measured]:
     share = ground.mean(cell, [a.astype(np.float64) for a in answered])
     risk = ground.mean(cell, [a.risk for a in answers], among=answered)
     unit, name = ground.seeds.table.unit, cell.unit
     fewest = min((among(cell, rows, unit).n_units for rows in answered), default=0)
     few = f"suppressed: fewer than {SUPPRESS_BELOW} answered {name}s ({fewest})" if fewest < SUPPRESS_BELOW else None
     left = among(cell, answered[0], unit) if cell.why_suppressed(None) is None else cell
-    return [
-        ground.row("coverage-at-threshold", cell, share, AT),
-        ground.row("risk-at-threshold", left, risk, AT, reason=few),
-    ]
+    return (
+        Measured(ground.row("coverage-at-threshold", cell, share, AT), share),
+        Measured(ground.row("risk-at-threshold", left, risk, AT, reason=few), risk),
+    )
 
 
 def threshold_at(confidence: Floats, weight: Floats, share: float) -> float:

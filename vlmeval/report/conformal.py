@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from vlmeval.examine.measured_gap import LAST_FIRST
 from vlmeval.records import GroupSpec, MethodUsed, RunRecord
 from vlmeval.report.examined import Found, level_view, no_tones, tone_groups
 from vlmeval.report.lookup import Rows, View, cell
@@ -54,6 +55,10 @@ def _tone(group: GroupSpec, found: Found, headline: MethodUsed) -> View:
     return {
         "id": group.id,
         "name": group.name,
+        "gap": {
+            "one": _cells(one, headline, group.id, LAST_FIRST),
+            "own": _cells(own, headline, group.id, LAST_FIRST),
+        },
         "rows": [
             {
                 **level_view(lv),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from vlmeval.examine.measured_gap import LAST_FIRST
 from vlmeval.records import CurveUsed, GroupSpec, MethodUsed, RunRecord
 from vlmeval.report.examined import Found, level_lines, level_view, line, no_tones, tone_groups
 from vlmeval.report.lookup import Rows, View, cell
@@ -72,6 +73,10 @@ def _tone(group: GroupSpec, found: Found, own: Rows, headline: MethodUsed, curve
         "id": group.id,
         "name": group.name,
         "lines": level_lines(group, curves),
+        "gap": {
+            "answered": cell(at.averaged(headline, "coverage-at-threshold", "overall", group.id, LAST_FIRST)),
+            "risk": cell(at.averaged(headline, "risk-at-threshold", "overall", group.id, LAST_FIRST)),
+        },
         "rows": [
             level_view(lv) | _cells(own, at, headline, by_level.get(lv.id), group.id, lv.id) for lv in group.levels
         ],
