@@ -158,3 +158,19 @@ def test_scored_files_can_be_crossed(tmp_path: Path) -> None:
     assert found["examined"]["missing"]["tone-agreement"]
     assert 'id="tone-sources"' not in found["page"]
     assert "would say what is a skin tone" in found["page"]
+
+
+def test_describe_compares_the_estimate_with_the_labels(world: World) -> None:
+    plain = world.call("data", "describe", "small", "--json")
+    assert "estimated_tone" not in json.loads(plain.stdout)
+    result = world.call("data", "describe", "small", "--estimate-tone", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["estimated_tone"]
+    assert "estimated from pixels" in found["group"]
+    assert found["not_estimable"] == 0
+    assert sum(found["units"].values()) == sum(CASES.values())
+    assert set(found["agreement"]) == {
+        f"{name} / tone-estimated" for name in ("fst-self", "fst-dermatologist", "monk-us", "monk-india")
+    }
+    assert all(one["rank"] > 0.7 for one in found["agreement"].values())
+    assert world.call("data", "describe", "small", "--estimate-tone").exit_code == 0
