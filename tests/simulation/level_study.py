@@ -21,9 +21,9 @@ REQUIRED = (0.0, LEVEL)
 def level_of_test(world: World, units: int, count: int, permutations: int = 199, *, rows: bool = False) -> list[Rate]:
     """How often p is at most 5 %; ``rows``: of the control that permutes rows."""
     counts = Counts()
-    for sample, _ in world.samples(units, count, seed=2):
+    for i, (sample, _) in enumerate(world.samples(units, count, seed=2)):
         p = by_rows(sample) if rows else sample
-        resamples = Resamples.draw(p.units, 0, seed=count)
+        resamples = Resamples.draw(p.units, 0, seed=i)  # other permutations for every sample
         found = estimate([p], world.card, resamples, metrics=world.metrics, permutations=permutations)
         for row in found.rows():
             if row.p is not None:
@@ -45,8 +45,9 @@ def false_discoveries(world: World, units: int, count: int, permutations: int, *
     ``raw``: of the control that takes every p of at most 5 % for a discovery.
     """
     shares, found = 0.0, Counts()
-    for p, _ in world.samples(units, count, seed=3):
-        rows = estimate([p], world.card, Resamples.draw(p.units, 0), metrics=world.metrics, permutations=permutations)
+    for i, (p, _) in enumerate(world.samples(units, count, seed=3)):
+        resamples = Resamples.draw(p.units, 0, seed=i)
+        rows = estimate([p], world.card, resamples, metrics=world.metrics, permutations=permutations)
         p_of = [(r, r.p if raw else r.p_adjusted) for r in rows.rows()]
         discoveries = [r for r, value in p_of if value is not None and value <= LEVEL]
         false = [r for r in discoveries if not (world.differs and r.group == "g0")]
