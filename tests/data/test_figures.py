@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from vlmeval.catalog import load_catalog
 from vlmeval.data import load_samples
 from vlmeval.data.assemble import assemble
 from vlmeval.data.raw import RawTable
@@ -90,6 +91,53 @@ def test_a_card_without_figures_has_none(cards: Cards, root: Path) -> None:
     raw: RawTable = read(card, root)
     plain = card.model_copy(update={"groups": tuple(g.model_copy(update={"figures": ()}) for g in card.groups)})
     assert assemble(plain, raw).figures == {}
+
+
+TABLE = """\
+schema: 1
+id: clinic
+version: "1"
+title: Clinic
+summary: A table of your own.
+task: single-label
+modality: other
+unit: {name: case, column: case}
+headline_metrics: [accuracy]
+data: {adapter: table, home: clinic, options: {table: photos.csv, image: file, label: what}}
+protocol: {by: unit, fractions: [0.2, 0.2, 0.6]}
+classes:
+  - {id: red, name: red, labels: [r]}
+  - {id: green, name: green, labels: [g]}
+groups:
+  - id: fst
+    name: Skin type
+    kind: skin-tone
+    scale: fitzpatrick
+    column: fst
+    figures: [first, second]
+    levels:
+      - {id: light, name: I-III, from: 1, below: 3.5}
+      - {id: dark, name: IV-VI, from: 3.5, below: 7}
+      - {id: unknown, name: not answered, values: ["", "cannot say"], missing: true}
+prompts: {default: generic/names}
+licence: {name: CC0}
+citation: nobody
+homepage: https://example.org
+"""
+
+
+def test_a_table_of_ones_own_may_have_raters(tmp_path: Path) -> None:
+    card = tmp_path / "benchmarks" / "clinic" / "benchmark.yaml"
+    card.parent.mkdir(parents=True)
+    card.write_text(TABLE)
+    rows = ["file,what,case,fst,first,second", "a.png,r,1,2.5,2,3", "b.png,g,2,5,5,cannot say"]
+    rows += ["c.png,r,3,,,", "d.png,g,4,6,6,6"]
+    (tmp_path / "photos.csv").write_text("\n".join(rows) + "\n")
+    samples = load_samples(load_catalog([tmp_path]).benchmark("clinic"), tmp_path)
+    np.testing.assert_array_equal(samples.figures["fst"], [[2, 3], [5, NAN], [NAN, NAN], [6, 6]])
+    (tmp_path / "photos.csv").write_text("\n".join(row.rsplit(",", 1)[0] for row in rows) + "\n")
+    with pytest.raises(DataError, match="second"):
+        load_samples(load_catalog([tmp_path]).benchmark("clinic"), tmp_path)
 
 
 @pytest.mark.realdata

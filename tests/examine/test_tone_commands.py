@@ -19,6 +19,26 @@ id: small
 data: {{adapter: demo, home: small, options: {{repeat_one_photo: false, cases: {{{cases}}}}}}}
 protocol: {{by: unit, fractions: [0.2, 0.2, 0.6]}}
 """
+BARE = """\
+schema: 1
+id: bare
+version: "1"
+title: Bare
+summary: A table without pictures.
+task: single-label
+modality: other
+unit: {name: case, column: case}
+headline_metrics: [accuracy]
+data: {adapter: table, home: bare, options: {table: photos.csv, image: file, label: colour}}
+protocol: {by: unit, fractions: [0.2, 0.2, 0.6]}
+classes:
+  - {id: red, name: red square, labels: [r]}
+  - {id: green, name: green square, labels: [g]}
+prompts: {default: generic/names}
+licence: {name: CC0}
+citation: nobody
+homepage: https://example.org
+"""
 CASES = {"ring": 30, "wheals": 30, "even-spot": 30}
 
 
@@ -174,3 +194,14 @@ def test_describe_compares_the_estimate_with_the_labels(world: World) -> None:
     }
     assert all(one["rank"] > 0.7 for one in found["agreement"].values())
     assert world.call("data", "describe", "small", "--estimate-tone").exit_code == 0
+
+
+def test_without_pictures_nothing_can_be_estimated(tmp_path: Path) -> None:
+    (tmp_path / "photos.csv").write_text("file,colour,case\na.png,r,1\nb.png,g,2\nc.png,r,3\nd.png,g,4\n")
+    card = tmp_path / "root" / "benchmarks" / "bare" / "benchmark.yaml"
+    card.parent.mkdir(parents=True)
+    card.write_text(BARE)
+    places = ["--data-root", str(tmp_path / "root"), "--data", str(tmp_path), "--json"]
+    result = CliRunner().invoke(app, ["data", "describe", "bare", "--estimate-tone", *places])
+    assert result.exit_code == 3
+    assert "no picture of bare is there" in json.loads(result.stdout)["message"]

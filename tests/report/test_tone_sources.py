@@ -259,3 +259,14 @@ def test_a_record_of_before_has_no_agreement_and_still_a_page(single: Run) -> No
     assert view["tone_sources"]["agreement"] is None
     assert view["tone_sources"]["shifts"] is None
     assert "How far they agree" not in render(view)
+
+
+def test_the_command_that_repeats_asks_for_the_same_groups(single: Run) -> None:
+    record, predictions = single
+    asked = {"crossed": (("fst-self", "sex"), ("monk-us", "sex")), "estimate_tone": True, "permutations": 0}
+    plan = record.plan.model_copy(update=asked)
+    command = build_view(record.model_copy(update={"plan": plan}), predictions)["environment"]["command"]
+    assert "--permutations 0 --cross fst-self:sex --cross monk-us:sex --estimate-tone" in command
+    plain = build_view(record, predictions)["environment"]["command"]
+    assert "--cross" not in plain
+    assert "--estimate-tone" not in plain

@@ -13,6 +13,7 @@ import numpy as np
 
 from vlmeval.data import load_samples
 from vlmeval.data.tone_estimate import estimate_angles, estimated_tone, with_estimated_tone
+from vlmeval.errors import MissingDataError
 from vlmeval.examine.tone_agreement import agreement_of, why_no_sources
 from vlmeval.progress import Progress, silent
 from vlmeval.records import Benchmark
@@ -29,8 +30,19 @@ def described_estimate(benchmark: Benchmark, root: Path | None = None, progress:
         ``group``, ``limits``; ``pictures``, how many are ``not_estimable``; ``units`` by level; ``angles``: quantiles
         over pictures, in degrees; ``agreement`` with each labelled source (rank correlation with its interval, table
         of levels), or ``not_validated``: why there is none.
+
+    Raises
+    ------
+    MissingDataError
+        Not one picture is there.
     """
     labelled = load_samples(benchmark, root, progress)
+    if not any(image.exists() for image in labelled.images):
+        raise MissingDataError(
+            f"skin tone cannot be estimated: no picture of {benchmark.id} is there",
+            file=str(labelled.images[0]),
+            hint="give the pictures (--data DIR), or leave --estimate-tone out",
+        )
     found = estimate_angles(labelled.images, progress=progress)
     samples = with_estimated_tone(labelled, found)
     tone = estimated_tone()

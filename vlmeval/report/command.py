@@ -10,7 +10,18 @@ from vlmeval.records import FewShotOptions, Plan, ProbeOptions, RunRecord
 from vlmeval.records.contamination import UNKNOWN_FAMILY
 from vlmeval.records.run import MADE_UP
 
-PLAN: Final = ("aggregation", "score", "pooling", "split", "draws", "seed", "dtype", "limit", "max_missing")
+PLAN: Final = (
+    "aggregation",
+    "score",
+    "pooling",
+    "split",
+    "draws",
+    "permutations",
+    "seed",
+    "dtype",
+    "limit",
+    "max_missing",
+)
 PROBE: Final = {
     "recipe": "--recipe",
     "embedding": "--embedding",
@@ -46,7 +57,7 @@ def command(record: RunRecord) -> str:
         words += ["--method", ",".join(plan.methods)]
     for prompts in plan.prompts:
         words += ["--prompts", prompts]
-    return shlex.join([*words, *_changed(plan, PLAN), *_probe(plan.probe), *_few_shot(plan.few_shot)])
+    return shlex.join([*words, *_changed(plan, PLAN), *_groups(plan), *_probe(plan.probe), *_few_shot(plan.few_shot)])
 
 
 def _changed(plan: Plan, names: Iterable[str]) -> list[str]:
@@ -54,6 +65,12 @@ def _changed(plan: Plan, names: Iterable[str]) -> list[str]:
     defaults = Plan(benchmark="", model="")
     changed = [name for name in names if getattr(plan, name) != getattr(defaults, name)]
     return [word for name in changed for word in ("--" + name.replace("_", "-"), str(getattr(plan, name)))]
+
+
+def _groups(plan: Plan) -> list[str]:
+    """Return the options that ask for groups beside the card's."""
+    words = [word for a, b in plan.crossed for word in ("--cross", f"{a}:{b}")]
+    return [*words, "--estimate-tone"] if plan.estimate_tone else words
 
 
 def _probe(options: ProbeOptions) -> list[str]:
@@ -98,4 +115,12 @@ def _score_command(record: RunRecord) -> str:
         words += [word for one in ([value] if isinstance(value, str) else value) for word in (option, one)]
     if method.chosen_on == "given" and method.thresholds:
         words += ["--threshold", f"{next(iter(method.thresholds.values())):g}"]
-    return shlex.join([*words, "--name", plan.model, *_changed(plan, ("draws", "seed", "max_missing"))])
+    return shlex.join(
+        [
+            *words,
+            "--name",
+            plan.model,
+            *_changed(plan, ("draws", "permutations", "seed", "max_missing")),
+            *_groups(plan),
+        ]
+    )
