@@ -12,6 +12,11 @@ from vlmeval.stats.ranking import rank_sums
 from vlmeval.stats.roc import PERCENTS, POINTS
 
 
+def totals(counts: np.ndarray, unit: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    w = counts[unit].astype(float)
+    return w[y].sum(axis=0), w[~y].sum(axis=0)
+
+
 def expected(y: np.ndarray, scores: np.ndarray, w: np.ndarray) -> dict[str, float]:
     fpr, tpr, _ = sk.roc_curve(y, scores, sample_weight=w, drop_intermediate=False)
     positives, negatives = w[y].sum(), w[~y].sum()
@@ -47,7 +52,7 @@ def test_points_equal_scikit_learns_curve(seed: int, n: int, levels: int, share:
     unit = rng.integers(0, n, n)
     counts = rng.integers(0, 4, (n, 3)).astype(np.uint8)
     order = np.argsort(-scores, kind="stable")
-    found = rank_sums(counts, unit[order], scores[order], y[order], points=True)
+    found = rank_sums(counts, unit[order], scores[order], y[order], totals=totals(counts, unit, y))
     assert found.points.shape == (len(POINTS), 3)
     for b in range(3):
         w = counts[unit, b].astype(float)
@@ -63,7 +68,7 @@ def test_asking_for_points_changes_no_other_sum() -> None:
     counts = rng.integers(0, 4, (900, 50)).astype(np.uint8)
     order = np.argsort(-scores, kind="stable")
     where = counts, order, scores[order], y[order]
-    plain, more = rank_sums(*where), rank_sums(*where, points=True)
+    plain, more = rank_sums(*where), rank_sums(*where, totals=totals(counts, np.arange(900), y))
     np.testing.assert_array_equal(plain.wins, more.wins)
     np.testing.assert_array_equal(plain.precision_mass, more.precision_mass)
     assert plain.points.shape == (0, 50)
@@ -74,7 +79,8 @@ def test_nine_of_ten_negatives_are_90_percent() -> None:
     scores = np.arange(20, 0, -1).astype(float)
     y = np.array([1, 0, 1, 1] + [1, 0] * 7 + [0, 0], dtype=bool)
     assert (~y).sum() == 10
-    found = rank_sums(np.ones((20, 1), dtype=np.uint8), np.arange(20), scores, y, points=True)
+    counts, unit = np.ones((20, 1), dtype=np.uint8), np.arange(20)
+    found = rank_sums(counts, unit, scores, y, totals=totals(counts, unit, y))
     # One negative of ten may pass: the positives before the second negative are four.
     assert found.points[POINTS.index("reached-90"), 0] == 4
     assert found.points[POINTS.index("reached-95"), 0] == 1

@@ -26,6 +26,8 @@ Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
 
+Totals = tuple[Floats, Floats]
+
 EXACT = 2**23  # float32 holds every half-integer up to here
 _SMALLEST_BLOCK, _LARGEST_BLOCK = 128, 512
 _BLOCK_BYTES = 32 * 2**20
@@ -51,7 +53,13 @@ class _Sorted(NamedTuple):
 
 
 def rank_sums(
-    weights: Weights, unit: Index, scores: Floats, positive: Bools, *, precision: bool = True, points: bool = False
+    weights: Weights,
+    unit: Index,
+    scores: Floats,
+    positive: Bools,
+    *,
+    precision: bool = True,
+    totals: Totals | None = None,
 ) -> RankSums:
     """Weighted rank sums of one class in one cell, for every draw.
 
@@ -67,8 +75,8 @@ def rank_sums(
         [n] whether the row has the class.
     precision
         Whether to compute the precision mass; NaN if not.
-    points
-        Whether to read the ROC curve too.
+    totals
+        Weights of all positives and of all negatives in each draw: if given, the ROC curve is read too.
 
     Returns
     -------
@@ -84,8 +92,9 @@ def rank_sums(
     longest = max((b - a for a, b in bounds), default=1)
     width = max(32, min(weights.shape[1], _BLOCK_BYTES // (8 * longest)))
     starts = range(0, weights.shape[1], width)
-    part = partial(_chunk, rows=rows, bounds=bounds, heaviest=heaviest, precision=precision, points=points)
-    parts = [part(weights[:, d : d + width]) for d in starts]
+    part = partial(_chunk, rows=rows, bounds=bounds, heaviest=heaviest, precision=precision)
+    own = [None if totals is None else (totals[0][d : d + width], totals[1][d : d + width]) for d in starts]
+    parts = [part(weights[:, d : d + width], totals=both) for d, both in zip(starts, own, strict=True)]
     return RankSums(*(np.concatenate(found, axis=-1) for found in zip(*parts, strict=True)))
 
 
@@ -100,12 +109,18 @@ def _blocks(rows: _Sorted) -> Iterator[tuple[int, int]]:
 
 
 def _chunk(
-    weights: Weights, rows: _Sorted, bounds: list[tuple[int, int]], heaviest: float, *, precision: bool, points: bool
+    weights: Weights,
+    rows: _Sorted,
+    bounds: list[tuple[int, int]],
+    heaviest: float,
+    *,
+    precision: bool,
+    totals: Totals | None,
 ) -> RankSums:
     draws = weights.shape[1]
     lost, mass = np.zeros(draws), np.full(draws, 0.0 if precision else np.nan)
     above_pos, above_neg = np.zeros(draws), np.zeros(draws)
-    readings = Readings(*_totals(weights, rows)) if points else None
+    readings = None if totals is None else Readings(*totals)
     small = len(rows.tie) * heaviest < EXACT
     for a, b in bounds:
         positive, tie = rows.positive[a:b], rows.tie[a:b]
@@ -129,14 +144,6 @@ def _chunk(
         above_neg += block.negatives_total
     found = np.zeros((0, draws)) if readings is None else readings.finish(above_pos, lost)
     return RankSums(above_pos * above_neg - lost, mass, found)
-
-
-def _totals(weights: Weights, rows: _Sorted) -> tuple[Floats, Floats]:
-    """Weights of all positives and all negatives in each draw."""
-    times = np.array([np.bincount(rows.unit[mark], minlength=len(weights)) for mark in (rows.positive, ~rows.positive)])
-    used = np.flatnonzero(times.any(axis=0))
-    positives, negatives = times[:, used].astype(np.float64) @ weights[used]
-    return positives, negatives
 
 
 class _Block(NamedTuple):

@@ -115,40 +115,44 @@ def cell_sums(
     truth, counts = table.truth[rows], table.resamples.counts
     k, draws = truth.shape[1], counts.shape[1]
     parts = [np.ones((len(truth), 1)), truth]
-    for one, own in zip(tables, columns, strict=True):
+    for one in tables:
         predicted = np.full(truth.shape, np.nan) if one.predicted is None else one.predicted[rows]
-        parts += [predicted, truth * predicted, *(c[rows] for c in own.values())]
+        parts += [predicted, truth * predicted]
     # Sums of 0 and 1 with small integer weights are exact in float32.
-    whole = counts.dtype == np.uint8 and len(truth) < 2**16 and not any(columns)
-    values = np.concatenate(parts, axis=1, dtype=np.float64)
-    sums = weighted_sums(counts, table.unit[rows], values.astype(np.float32) if whole else values)
-    by_seed = np.concatenate(np.split(sums[:, 1 + k :], count, axis=1))
-    widths = [k, k, *(c.shape[1] for c in columns[0].values())]
-    flagged, hits, *extra = np.split(by_seed, np.cumsum(widths)[:-1], axis=1)
+    whole = counts.dtype == np.uint8 and len(truth) < 2**16
+    sums = weighted_sums(counts, table.unit[rows], np.concatenate(parts, axis=1, dtype=np.float32 if whole else float))
+    weight, positives = sums[:, 0], sums[:, 1 : 1 + k]
+    flagged, hits = np.split(np.concatenate(np.split(sums[:, 1 + k :], count, axis=1)), 2, axis=1)
+    # One after the other: together they would be a copy of everything.
+    extra = {
+        make: np.concatenate([weighted_sums(counts, table.unit[rows], own[make][rows]) for own in columns])
+        for make in columns[0]
+    }
     wins, mass = (np.full((count * draws, k), np.nan) for _ in range(2))
     points = np.full((len(POINTS) if ranked.points else 0, count * draws, k), np.nan)
     for s, one in enumerate(tables):
         at = s * draws + ranked.drawn[s].index
-        for j, found in _ranks(one, rows, ranked, ranked.drawn[s], by_pairs=count > 1 and not ranked.points):
+        for j, found in _ranks(one, rows, ranked, s, (weight, positives)):
             wins[at, j], mass[at, j], points[:, at, j] = found
     return Sums(
-        weight=np.tile(sums[:, 0], count),
-        positives=np.tile(sums[:, 1 : 1 + k], (count, 1)),
+        weight=np.tile(weight, count),
+        positives=np.tile(positives, (count, 1)),
         flagged=flagged,
         hits=hits,
         wins=wins,
         precision_mass=mass,
         points=points,
-        columns=dict(zip(columns[0], extra, strict=True)),
+        columns=extra,
     )
 
 
 def _ranks(
-    table: Table, rows: Bools, ranked: Ranked, drawn: Drawn, *, by_pairs: bool
+    table: Table, rows: Bools, ranked: Ranked, seed: int, totals: tuple[Floats, Floats]
 ) -> Iterator[tuple[int, RankSums]]:
-    """Rank sums of each class of one seed, by the way that is faster for it."""
-    classes, precision, points = np.flatnonzero(ranked.classes), ranked.precision, ranked.points
+    """Rank sums of each class of one seed, by the way that is faster for it; ``totals``: of all rows, of positives."""
+    classes, precision, drawn = np.flatnonzero(ranked.classes), ranked.precision, ranked.drawn[seed]
     truth, unit = table.truth[rows], table.unit[rows]
+    by_pairs = len(ranked.drawn) > 1 and not ranked.points
     rare = few_positives(truth, classes) if by_pairs else np.zeros(len(classes), dtype=bool)
     if rare.any():
         few = classes[rare]
@@ -159,16 +163,20 @@ def _ranks(
         order = table.descending(j)
         order = order[rows[order]]
         where = table.unit[order], table.scores[order, j], table.truth[order, j]
-        yield j, rank_sums(drawn.counts, *where, precision=precision, points=points)
+        positives = totals[1][drawn.index, j]
+        both = (positives, totals[0][drawn.index] - positives) if ranked.points else None
+        yield j, rank_sums(drawn.counts, *where, precision=precision, totals=both)
 
 
 def weighted_sums(counts: Weights, unit: Index, values: npt.NDArray[np.floating]) -> Floats:
     """[D, m] sums of the row values [n, m], each row weighted by how often its unit [n] was drawn."""
     total = np.zeros((values.shape[1], counts.shape[1]))
-    present, inverse = np.unique(unit, return_inverse=True)
-    used = np.flatnonzero(values.any(axis=0))
-    by_unit = np.zeros((len(present), len(used)), dtype=values.dtype)
-    np.add.at(by_unit, inverse, values[:, used])
+    order = np.argsort(unit, kind="stable")
+    starts = np.flatnonzero(np.diff(unit[order], prepend=-1))
+    present, used = unit[order[starts]], np.flatnonzero(values.any(axis=0))
+    by_unit = values[:, used][order]
+    if len(present) < len(order):
+        by_unit = np.add.reduceat(by_unit, starts, axis=0)
     for start in range(0, len(present), _UNITS_AT_ONCE):
         chunk = slice(start, start + _UNITS_AT_ONCE)
         total[used] += by_unit[chunk].T @ counts[present[chunk]].astype(values.dtype)
