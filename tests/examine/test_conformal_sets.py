@@ -189,3 +189,14 @@ def test_all_equal_scores_give_sets_of_everything() -> None:
     part = examined_by(examine_conformal, subject([equal[0]], [equal[1]], card(), draws=10))
     found = {r.metric: r.value for r in part.rows if r.variant == GLOBAL and r.group is None and r.class_id is None}
     assert found == {"conformal-coverage": 1, "conformal-size": 4, "conformal-empty": 0}
+
+
+def test_every_validation_unit_counts_once_however_many_pictures_it_has() -> None:
+    evaluated, validation = scored(seed=1, images=True), scored(seed=2, name="v", images=True)
+    copies = np.random.default_rng(0).integers(1, 4, size=len(np.unique(validation.units)))
+    again = np.repeat(np.arange(len(validation)), copies[np.unique(validation.units, return_inverse=True)[1]])
+    more = rows(validation, again)
+    more = replace(more, ids=np.array([f"{i}-{j}" for j, i in enumerate(more.ids)]))
+    parts = [examined_by(examine_conformal, subject([evaluated], [v], card(), draws=10)) for v in (validation, more)]
+    assert [v.parameters for v in parts[0].variants] == [v.parameters for v in parts[1].variants]
+    assert parts[0].rows == parts[1].rows

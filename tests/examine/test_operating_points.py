@@ -224,3 +224,13 @@ def test_without_malignant_classes_the_most_frequent_ones_are_drawn() -> None:
         subject([scored("multi-label", k=5, seed=1)], [replace(validation, y_true=y)], benchmark, 20),
     )
     assert [c.class_id for c in part.curves if c.variant != TREAT_ALL] == ["c0", "c2", "c4"]
+
+
+def test_every_validation_unit_counts_once_however_many_pictures_it_has() -> None:
+    evaluated, validation = scored(seed=1, images=True), scored(seed=2, name="v", images=True)
+    copies = np.random.default_rng(0).integers(1, 4, size=len(np.unique(validation.units)))
+    again = np.repeat(np.arange(len(validation)), copies[np.unique(validation.units, return_inverse=True)[1]])
+    more = rows(validation, again)
+    more = replace(more, ids=np.array([f"{i}-{j}" for j, i in enumerate(more.ids)]))
+    parts = [examined_by(examine_operating, subject([evaluated], [v], card(), draws=10)) for v in (validation, more)]
+    assert [v.parameters for v in parts[0].variants] == [v.parameters for v in parts[1].variants]

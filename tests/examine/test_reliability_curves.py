@@ -100,3 +100,14 @@ def test_seeds_are_pooled_and_bands_resample_units() -> None:
     assert isinstance(curve.n, tuple)
     assert sum(curve.n) == 600
     assert curve.n_units == 300
+
+
+def test_classes_that_cannot_be_predicted_are_not_in_a_curve() -> None:
+    evaluated, validation = (
+        replace(scored("multi-label", seed=s, name=n, units=400), unscored=("c3",)) for s, n in ((1, "u"), (2, "v"))
+    )
+    part = examined_by(examine_reliability, subject([evaluated], [validation], card("multi-label"), draws=10))
+    for variant in (None, "calibration:platt"):
+        curve = whole(part.curves, variant)
+        assert isinstance(curve.n, tuple)
+        assert sum(curve.n) == 3 * 400

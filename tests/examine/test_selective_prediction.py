@@ -171,3 +171,14 @@ def test_the_difference_between_the_ends_of_the_scale_has_an_interval_that_finds
     gap = next(r for r in part.rows if r.group_level == "last-first")
     assert gap.value is None
     assert gap.reason == "no value for level dark"
+
+
+def test_every_validation_unit_counts_once_however_many_pictures_it_has() -> None:
+    evaluated, validation = scored(seed=1, images=True), scored(seed=2, name="v", images=True)
+    copies = np.random.default_rng(0).integers(1, 4, size=len(np.unique(validation.units)))
+    again = np.repeat(np.arange(len(validation)), copies[np.unique(validation.units, return_inverse=True)[1]])
+    more = rows(validation, again)
+    more = replace(more, ids=np.array([f"{i}-{j}" for j, i in enumerate(more.ids)]))
+    parts = [examined_by(examine_selective, subject([evaluated], [v], card(), draws=10)) for v in (validation, more)]
+    chosen = [next(v for v in p.variants if v.id == AT).parameters["m"]["threshold"][0] for p in parts]
+    assert chosen[0] == pytest.approx(chosen[1], rel=1e-5)
