@@ -294,3 +294,17 @@ def test_a_moved_run_folder_compares_too(folder: Path, runs: list[Path]) -> None
     shutil.copytree(runs[1], moved)
     found = compare_runs([runs[0] / "run.json", moved / "run.json"], Wanted(permutations=5, draws=5))
     assert found.runs[1].folder == str(moved)
+
+
+def test_without_permutations_the_interval_decides_and_without_either_nothing_does(runs: list[Path]) -> None:
+    by_interval = compare_runs(runs[:2], Wanted(permutations=0))
+    assert by_interval.headline_tests == 0
+    assert [v.outcome for v in by_interval.pairs[0].verdicts] == ["a", "a", "a"]
+    assert all(n.p is None and n.family is None for n in by_interval.pairs[0].numbers)
+    assert ", p" not in by_interval.pairs[0].verdicts[0].words
+    by_test = compare_runs(runs[:2], Wanted(draws=0, permutations=200))
+    assert [v.outcome for v in by_test.pairs[0].verdicts] == ["a", "a", "a"]
+    assert all(n.low is None and n.detectable is None for n in by_test.pairs[0].numbers)
+    neither = compare_runs(runs[:2], Wanted(draws=0, permutations=0))
+    assert [v.outcome for v in neither.pairs[0].verdicts] == ["unknown"] * 3
+    assert "nothing is known of chance" in neither.pairs[0].verdicts[0].words

@@ -236,3 +236,24 @@ def test_p_counts_itself_and_what_is_undefined(values: list[float]) -> None:
         assert np.isnan(values[0]) or np.isnan(values[1:]).mean() > 0.05
     else:
         assert 1 / len(values) <= found <= 1
+
+
+def test_a_class_that_one_model_cannot_predict_is_no_like_for_like_average_but_counts_as_wrong() -> None:
+    a, b = two_models(units=90, seed=9, better=0.2)
+    without = replace(b, unscored=("c0",))
+    found = run(a, without, permutations=60)
+    macro = find(found, "auroc", "macro")
+    assert macro.value is None
+    assert macro.p is None
+    assert "different classes" in str(macro.reason)
+    other = find(found, "auroc", "class", class_id="c1")
+    assert other.value == pytest.approx(find(run(a, b), "auroc", "class", class_id="c1").value)
+    accuracy = find(found, "accuracy", "overall")
+    answer = without.scores[:, 1:].argmax(axis=1) + 1
+    truth = a.y_true.argmax(axis=1)
+    gain = (a.scores.argmax(axis=1) == truth).astype(float) - (answer == truth)
+    swaps = Swaps.draw(a.units, 60, 0)
+    signs = 1 - 2.0 * swaps.swapped[np.searchsorted(swaps.units, a.units)]
+    differences = gain @ signs / len(gain)
+    assert accuracy.value == pytest.approx(differences[0])
+    assert accuracy.p == pytest.approx(np.mean(np.abs(differences) >= abs(differences[0]) - 1e-12))

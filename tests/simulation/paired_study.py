@@ -122,6 +122,16 @@ def level(
     return [r if r.of <= count else replace(r, hits=round(r.hits * count / r.of), of=count) for r in rates]
 
 
+def coverage(rivals: Rivals, units: int, count: int, metrics: Collection[str]) -> list[Rate]:
+    """Return how often the interval of the difference of equal models holds 0."""
+    counts = Counts()
+    for i in range(count):
+        for d in differences(rivals, units, 3_000_017 + i, draws=500, permutations=0, metrics=metrics):
+            if d.low is not None and d.high is not None:
+                counts.add(d.metric, d.class_id or d.averaging, d.low <= 0 <= d.high)
+    return counts.rates((0.92, 0.98), count // 2)
+
+
 def mcnemar_level(rivals: Rivals, units: int, count: int) -> list[Rate]:
     """Return how often McNemar's test calls equal models different: by units, and (wrongly) by rows."""
     counts = Counts()
@@ -185,6 +195,7 @@ def main() -> None:
         if task == "multi-label":
             bent = level(Rivals(world, alike="shape"), units, n, metrics=["auroc"])
             print(table("another ROC curve of the same area", bent))
+        print(table("intervals of differences that hold no difference", coverage(Rivals(world), units, n, few)))
         naive = level(Rivals(world), units, n // 2, metrics=few, rows=True)
         print(table("if photographs were taken for independent", naive))
         print(table("a true difference of what could be found", power(world, units, n // 2)))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_up_predictions import benchmark, predictions
+from scipy.stats import norm, t
 from sklearn import metrics as sk
 
 from vlmeval.records import Difference, Predictions, Shots
@@ -41,7 +42,7 @@ def test_differences_equal_a_loop_over_the_same_draws() -> None:
     counts = seed_counts(6, 3, draws)
     true = p.y_true.argmax(axis=1)
 
-    def check(d: Difference, statistic, inside: np.ndarray) -> None:
+    def check(d: Difference, statistic, inside: np.ndarray, support: int) -> None:
         values = []
         for b in range(draws + 1):
             times = dict(zip(resamples.units.tolist(), resamples.counts[:, b].tolist(), strict=True))
@@ -49,7 +50,8 @@ def test_differences_equal_a_loop_over_the_same_draws() -> None:
             i = i[inside[i]]
             mean = np.mean([statistic(many[s], i) for s in np.repeat(np.arange(3), counts[:, b])])
             values.append(mean - statistic(p, i))
-        interval = np.quantile(values[1:], [0.025, 0.975])
+        wider = np.sqrt(support / (support - 1)) * t.ppf(0.975, support - 1) / norm.ppf(0.975)
+        interval = values[0] + (np.quantile(values[1:], [0.025, 0.975]) - values[0]) * wider
         np.testing.assert_allclose([d.value, d.low, d.high], [values[0], *interval], atol=1e-12)
         assert (d.method, d.versus, d.level, d.n) == ("few-shot", "zero-shot", "image", inside.sum())
 
@@ -57,12 +59,17 @@ def test_differences_equal_a_loop_over_the_same_draws() -> None:
         return sk.accuracy_score(true[i], x.scores[i].argmax(axis=1))
 
     everyone, dark = np.ones(len(p), dtype=bool), p.groups["tone"] == 2
-    check(one(found, "accuracy"), accuracy, everyone)
-    check(one(found, "accuracy", group="tone", group_level="fst-5-6"), accuracy, dark)
+
+    def units(inside: np.ndarray) -> int:
+        return len(np.unique(p.units[inside]))
+
+    check(one(found, "accuracy"), accuracy, everyone, units(everyone))
+    check(one(found, "accuracy", group="tone", group_level="fst-5-6"), accuracy, dark, units(dark))
     check(
         one(found, "auroc", "class", class_id="c1"),
         lambda x, i: sk.roc_auc_score(true[i] == 1, x.scores[i, 1]),
         everyone,
+        min(units(true == 1), units(true != 1)),
     )
 
 

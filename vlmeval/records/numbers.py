@@ -70,7 +70,7 @@ class MetricRow(About):
 class Difference(About):
     """A paired difference ``method - versus`` of one metric, on the same units, the same draws of the bootstrap.
 
-    ``low`` and ``high`` are the 95 % percentile interval of the paired draws. Only where both have a value. ``p``: the
+    ``low`` and ``high`` are the 95 % interval of the paired draws. Only where both have a value. ``p``: the
     paired permutation test of no difference, units kept whole; ``p_adjusted`` after control for many tests.
     ``detectable``: the smallest true difference that so many units find with 80 % power at the 5 % level.
     """

@@ -1,7 +1,9 @@
 """Paired differences between two methods: which is better, on the same units and the same draws.
 
-In: the estimates of both. Out: `Difference`s with the percentile interval of the paired draws, far narrower than what
-the two intervals side by side suggest, because both methods see the same patients in every draw.
+In: the estimates of both. Out: `Difference`s with the interval of the paired draws, far narrower than what the two
+intervals side by side suggest, because both methods see the same patients in every draw: their 2.5 % and 97.5 %
+quantiles, as far from the value as draws of so few units should have been (sqrt(n / (n - 1)), Student's quantile over
+the normal one; n as the small-cell rule counts units). `tests/simulation/paired_study.py` measures how often it holds.
 
 What does not compare like with like has no value but a reason: values that one side does not have, rows that only one
 side has, averages over different classes (a method that leaves a class out, or never predicts it).
@@ -10,15 +12,18 @@ side has, averages over different classes (a method that leaves a class out, or 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 
 from vlmeval.records import Difference
 from vlmeval.records.benchmark import Level
 from vlmeval.stats.estimates import Estimate
-from vlmeval.stats.intervals import intervals, number
+from vlmeval.stats.intervals import COVERAGE, intervals, number, student, unshrunk
+from vlmeval.stats.table import Floats
 
 ROUNDING = 1e-13
+NORMAL = NormalDist().inv_cdf((1 + COVERAGE) / 2)
 OTHER_ROWS = "the two are not on the same rows"
 OTHER_CLASSES = "the two average over different classes"
 
@@ -47,7 +52,10 @@ def paired(
         # Equal methods differ by nothing, not by how a mean of seeds was rounded.
         draws[np.abs(draws) < ROUNDING] = 0.0
         value[shown] = draws[:, 0]
-        low[shown], high[shown], _ = intervals(draws[:, 1:])
+        support = [_support(*pairs[i]) for i in shown]
+        low[shown], high[shown] = _spread(
+            draws[:, 0], *intervals(draws[:, 1:])[:2], np.array(support, dtype=np.float64)
+        )
     method, versus, level = where
     return [
         Difference(
@@ -68,6 +76,16 @@ def paired(
         )
         for i, (a, _) in enumerate(pairs)
     ]
+
+
+def _spread(value: Floats, low: Floats, high: Floats, support: Floats) -> tuple[Floats, Floats]:
+    """Put quantiles of draws as far from the value as a sample of so few units makes them uncertain."""
+    factor = unshrunk(support) * student(support) / NORMAL
+    return value + (low - value) * factor, value + (high - value) * factor
+
+
+def _support(a: Estimate, b: Estimate) -> int:
+    return min(e.n_units if e.support is None else e.support for e in (a, b))
 
 
 def _key(e: Estimate) -> tuple[str | None, ...]:
