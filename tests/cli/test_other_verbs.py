@@ -105,7 +105,7 @@ def test_cache_verbs(cli: Cli, world: World, checkpoint: Path) -> None:
     run = cli("run", "--model", checkpoint, "--bench", "mini", "--draws", 10, *world.options())
     assert run.code == 0, run.err
     info = cli("cache", "info", "--cache", world.cache, "--json").json()
-    assert {d["kind"] for d in info["drawers"]} == {"images", "texts"}
+    assert {d["kind"] for d in info["drawers"]} == {"images", "texts", "fingerprints"}
     assert sum(d["vectors"] for d in info["drawers"] if d["kind"] == "images") == 135
     assert cli("cache", "verify", "--cache", world.cache).code == 0
     shard = next((world.cache / "images").rglob("*.safetensors"))

@@ -139,6 +139,7 @@ def fingerprints_of(
                 done += len(decoded.pictures)
                 progress(STAGE, done, len(pending))
         keeper.close()
+    keeper.drawer.touch()
     return keeper.gather(keys)
 
 
