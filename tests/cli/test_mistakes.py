@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from vlmeval import store
+from vlmeval.report import HOW_FILE
 
 Cli = Any
 World = Any
@@ -308,7 +309,7 @@ def test_two_processes_on_the_same_plan_leave_one_run(world: World, checkpoint: 
     first, second = (json.loads(out)["runs"][0] for out, _ in answers)
     assert first["folder"] == second["folder"]
     assert first["timings"] == second["timings"], "one record, told twice"
-    assert sorted(path.name for path in Path(first["folder"]).iterdir()) == sorted(store.FILES)
+    assert {path.name for path in Path(first["folder"]).iterdir()} == {*store.FILES, HOW_FILE}
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])

@@ -31,7 +31,9 @@ def test_a_run_leaves_a_folder_that_says_everything(cli: Cli, world: World, chec
     assert answer.code == 0, answer.err
     (done,) = answer.json()["runs"]
     folder = Path(done["folder"])
-    assert sorted(p.name for p in folder.iterdir()) == ["metrics.csv", "predictions.parquet", "report.html", "run.json"]
+    assert {p.name for p in folder.iterdir()} == {
+        "how-we-compute.html", "metrics.csv", "predictions.parquet", "report.html", "run.json",
+    }  # fmt: skip
     record = json.loads((folder / "run.json").read_text())
     jsonschema.validate(record, store.json_schema())
     assert record["data"]["units"] == 90
