@@ -224,6 +224,26 @@ def test_scored_predictions_say_that_no_picture_was_opened(cli: Cli, world: Worl
     assert reasons["unit-labels-differ"] is None
 
 
+def test_scored_predictions_of_a_leaky_benchmark_are_badged_and_grouped(cli: Cli, world: World, tmp_path: Path) -> None:
+    moved = {f"{case}-1.png": "test" for case in range(1, 90, 2) if case // 3 % 3 == 0}
+    written = give_splits(world, moved)
+    rng = np.random.default_rng(0)
+    rows = [f"{line.split(',')[0]}," + ",".join(f"{s:.3f}" for s in rng.random(3)) for line in written[1:]]
+    file = tmp_path / "mine.csv"
+    file.write_text("\n".join(["id,red,green,blue", *rows]) + "\n")
+    change_card(world, BY_UNIT, BY_COLUMN)
+    places = ["--data-root", world.root, "--data", world.data, "--out", world.runs]
+    stopped = cli("score", file, "--kind", "logit", "--bench", "mini", *QUICK, *places)
+    assert stopped.code == 3
+    assert "case c1: 1-0.png (line" in stopped.err
+    change_card(world, BY_COLUMN, BY_COLUMN.replace("}", ", leaky: photographs are split}"))
+    record = record_of(cli("score", file, "--kind", "logit", "--bench", "mini", *QUICK, *places, "--json"))
+    assert "leakage" in [badge.kind for badge in record.badges]
+    assert record.benchmark_digest == load_catalog([world.root]).benchmark("mini").content_digest
+    assert record.data.group_units["seen-in-training"] == {"not-seen": 30, "seen": len(moved)}
+    assert record.leaks == ()
+
+
 @pytest.mark.realdata
 def test_what_the_published_split_of_scin_is_worth(cli: Cli, real_data: Path, tmp_path: Path) -> None:
     """Made-up vectors that know a little of the labels and much of whose photograph it is."""

@@ -81,7 +81,7 @@ def _seen(record: RunRecord, rows: Rows, headline: MethodUsed) -> View | None:
     lines = [
         {
             "method": method_name(record, m, mixed=mixed),
-            "trained": m.kind not in ("zero-shot", "scored"),
+            "learned": m.kind != "zero-shot",
             "metric": metric_view(metric, record.benchmark.task),
             "seen": cell(rows.average(m, metric, GROUP, SEEN)),
             "unseen": cell(rows.average(m, metric, GROUP, UNSEEN)),
