@@ -102,7 +102,7 @@ def test_missing_levels_are_listed_and_never_lead(single: Any) -> None:
     record, predictions = single
     tone = build_view(record, predictions)["tones"][0]
     assert [lv["id"] for lv in tone["levels"] if lv["missing"]] == ["not-gradable", "not-answered"]
-    assert [g["id"] for g in tone["metrics"][0]["gaps"]] == ["worst", "max-min", "last-first"]
+    assert [g["id"] for g in tone["metrics"][0]["gaps"]] == ["worst", "max-min", "last-first", "ratio"]
 
 
 def test_confusion_matrix_counts_every_unit_once(single: Any) -> None:

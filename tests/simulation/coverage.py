@@ -95,7 +95,7 @@ def discoveries(count: int, reduced: bool) -> Iterator[Found]:
 
 
 STUDIES: Final[dict[str, Study]] = {"metrics": metrics, "gaps": gaps, "groups": groups, "discoveries": discoveries}
-COUNTS: Final = {"metrics": (500, 100), "gaps": (300, 60), "groups": (400, 120), "discoveries": (200, 40)}
+COUNTS: Final = {"metrics": (500, 100), "gaps": (300, 60), "groups": (1000, 120), "discoveries": (200, 40)}
 """Samples of each study: in full and reduced."""
 
 

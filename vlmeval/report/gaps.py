@@ -81,5 +81,6 @@ def class_gaps(group: GroupSpec, rows: Rows, headline: MethodUsed, record: RunRe
 
 
 def _class(spec: ClassSpec, found: list[MetricRow | None]) -> View:
-    units = max((row.n_units for row in found if row is not None), default=None)
+    known = [row for row in found if row is not None]
+    units = max((row.n_units for row in known if row.value is not None), default=None)
     return {"id": spec.id, "name": spec.name, "n_units": units, "cells": [gap_cell(row) for row in found]}
