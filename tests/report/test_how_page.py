@@ -65,6 +65,14 @@ def test_everything_that_is_known_of_a_metric_stands_on_the_page(page: str) -> N
             assert words.replace("-", "−") in shown or words in shown, (metric.id, words)
 
 
+def test_examples_show_what_each_row_is_given() -> None:
+    tables = {table["id"]: table for table in build_how()["examples"]}
+    given = {name: [", ".join(row["decided"]) for row in table["rows"]] for name, table in tables.items()}
+    assert given["one-class"] == ["condition"] * 4 + ["rest"] * 6
+    assert given["five-rows"] == ["nevus", "melanoma", "melanoma", "nevus", "keratosis"]
+    assert given["two-labels"] == ["eczema", "urticaria", "eczema, urticaria", ""]
+
+
 def test_the_page_is_the_same_each_time_and_small(page: str) -> None:
     assert how_page() == page
     assert len(page) < 250_000

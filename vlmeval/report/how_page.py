@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from vlmeval.environment import own_version
 from vlmeval.examine.measured import MEASURES, Measure
@@ -184,19 +184,16 @@ def _joined(words: Iterable[str]) -> str:
 
 
 def _rows(rows: Rows) -> View:
-    decided: list[list[Any]] = []
-    for scores in rows.scores:
-        if rows.thresholds is None:
-            decided.append([rows.classes[max(range(len(scores)), key=scores.__getitem__)]])
-        else:
-            reached = zip(rows.classes, scores, rows.thresholds, strict=True)
-            decided.append([name for name, score, threshold in reached if score >= threshold])
+    one = len(rows.classes) == 2 and rows.classes[1] == "rest"
+    decided = [_given(rows, scores[:1] if one else scores) for scores in rows.scores]
+    if one:
+        decided = [names or [rows.classes[1]] for names in decided]
     lines = zip(rows.truth, rows.scores, decided, strict=True)
     return {
         "id": rows.id,
         "title": rows.title,
         "classes": list(rows.classes),
-        "one": len(rows.classes) == 2 and rows.classes[1] == "rest",
+        "one": one,
         "threshold": None if rows.thresholds is None else rows.thresholds[0],
         "malignant": [{True: "malignant", False: "benign", None: "neither"}[flag] for flag in rows.malignant],
         "rows": [
@@ -209,3 +206,11 @@ def _rows(rows: Rows) -> View:
             for number, (truth, scores, names) in enumerate(lines, start=1)
         ],
     }
+
+
+def _given(rows: Rows, scores: Sequence[float]) -> list[str]:
+    """Return the names of the classes that a row of an example is given."""
+    if rows.thresholds is None:
+        return [rows.classes[max(range(len(scores)), key=scores.__getitem__)]]
+    reached = zip(rows.classes, scores, rows.thresholds, strict=False)
+    return [name for name, score, threshold in reached if score >= threshold]

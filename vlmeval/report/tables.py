@@ -30,6 +30,9 @@ def overall_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
         }
         for metric, averaging in sorted(pairs, key=lambda pair: first.get(pair[0], len(first)))
     ]
+    # Where the card knows nothing of malignancy, one line says so.
+    unknown = [line for line in lines if line["metric"]["family"] == "malignancy" and _aside(line)]
+    lines = [line for line in lines if line not in unknown[1:]]
     for line in lines:
         line["aside"] = not line["weighted"] and line["metric"]["id"] not in first and _aside(line)
     return {"levels": [m.level for m in methods], "rows": lines}
