@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from coverage_study import gaps_coverage, metrics_coverage, naive_coverage
 from level_study import false_discoveries, level_of_test, level_without_strata
+from paired_study import Rivals, level
 from rates import Rate, table
 from simulated_world import World
 
@@ -94,8 +95,29 @@ def discoveries(count: int, reduced: bool) -> Iterator[Found]:
     yield Found("Control: the same, every p of at most 5 %", wrong, control=True)
 
 
-STUDIES: Final[dict[str, Study]] = {"metrics": metrics, "gaps": gaps, "groups": groups, "discoveries": discoveries}
-COUNTS: Final = {"metrics": (500, 100), "gaps": (300, 60), "groups": (1000, 120), "discoveries": (200, 40)}
+def pairs(count: int, reduced: bool) -> Iterator[Found]:
+    """Level of the paired test of two equally good models; `paired_study.py` has more, and can be run by itself."""
+    for task in ("single-label", "multi-label")[: 1 if reduced else 2]:
+        found = level(Rivals(World(task)), 100, count, metrics=["auroc", "sensitivity"], permutations=199)
+        yield Found(f"Rejections at 5 % of a true 'equally good', {task}, 100 cases", found)
+    wrong = level(Rivals(World()), 100, count, metrics=["auroc"], permutations=199, rows=True)
+    yield Found("Control: the same, photographs exchanged instead of cases", wrong, control=True)
+
+
+STUDIES: Final[dict[str, Study]] = {
+    "metrics": metrics,
+    "gaps": gaps,
+    "groups": groups,
+    "discoveries": discoveries,
+    "pairs": pairs,
+}
+COUNTS: Final = {
+    "metrics": (500, 100),
+    "gaps": (300, 60),
+    "groups": (1000, 120),
+    "discoveries": (200, 40),
+    "pairs": (500, 100),
+}
 """Samples of each study: in full and reduced."""
 
 
