@@ -11,6 +11,7 @@ from vlmeval.stats import brier as brier
 from vlmeval.stats import probabilities as probabilities
 from vlmeval.stats import operating as operating
 from vlmeval.stats import malignancy as malignancy
+
 # isort: on
 from vlmeval.stats import fairness as fairness
 from vlmeval.stats.curves import Curve, Reliability, confusion, pr_curve, reliability, roc_curve
