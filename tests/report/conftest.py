@@ -73,10 +73,10 @@ def hostile() -> Run:
 def pages(single: Run, probed: Run, probed_multi: Run, hostile: Run) -> dict[str, str]:
     """The rendered pages by name; ``multi`` and ``hostile`` have probes and few-shot curves, ``single`` has none.
 
-    What leads each of them was examined.
+    What leads ``multi`` and ``hostile`` was examined for calibration and selective use.
     """
     runs = {"single": single, "multi": probed_multi, "hostile": add_probes(hostile, regimes=("balanced",))}
-    made = {name: render(build_view(*add_examined(run))) for name, run in runs.items()}
+    made = {name: render(build_view(*(run if name == "single" else add_examined(run)))) for name, run in runs.items()}
     return made | {"side": render_side_by_side(build_side_by_side([leaky_twin(probed)[0], probed[0]]))}
 
 

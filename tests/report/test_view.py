@@ -191,7 +191,7 @@ def test_names_that_cards_set_in_backticks_read_as_words(single: Any) -> None:
 def test_page_warns_of_many_comparisons_and_of_intervals_without_width(single: Any) -> None:
     page = render(build_view(*single))
     assert "by chance alone" in page.split('id="overall"')[0]
-    assert "interval without width" in page.split('id="how"')[1]
+    assert "chosen for each metric by simulation" in page.split('id="how"')[1]
     assert "not detailed by group" in page.split('id="prompt-sets"')[1].split("</section>")[0]
 
 
@@ -225,9 +225,9 @@ def test_scores_that_are_no_probabilities_have_no_reliability_diagram(single: An
 
     record, predictions = single
     made = [replace(p, kind="cosine") for p in predictions]
-    view = build_view(record, made)["reliability"]
-    assert view["bins"] == []
-    assert "not probabilities" in view["reason"]
+    view = build_view(record, made)["calibration"]
+    assert view["lines"] == []
+    assert "not probabilities" in view["no_probability"]
 
 
 def test_without_kept_scores_the_view_says_so(single: Any) -> None:
