@@ -115,8 +115,8 @@ def test_a_repeat_found_in_the_bytes_leaves_the_split_that_is_not_evaluated(card
     unit = samples.units[samples.ids == train[4]][0]
     assert set(samples.ids.tolist()) - set(left.ids.tolist()) == set(samples.ids[samples.units == unit].tolist())
     assert [f.message for f in findings] == [
-        "1 lesion (2 pictures: 2 of train) left out: the same picture, byte for byte or nearly, is in a split that goes "
-        "before"
+        "1 lesion (2 pictures: 2 of train) left out: "
+        "the same picture, byte for byte or nearly, is in a split that goes before"
     ]
     assert findings[0].examples == (unit,)
     assert "content-in-splits" not in found(of_pictures(left, hashes))
@@ -126,7 +126,15 @@ def test_a_repeat_found_in_the_bytes_leaves_the_split_that_is_not_evaluated(card
     assert len(kept.in_split("test")) == len(test) - 4
 
 
-@pytest.mark.parametrize("name", ["scin@notebook", "ham10000@isic2018", "ham10000@hf-mirror"])
+def test_the_challenges_test_set_stays_whole(cards: Cards) -> None:
+    samples = samples_of(cards("ham10000@isic2018"))
+    hashes = {name: name for name in samples.ids.tolist()} | {"i5": "same", "i150": "same", "i290": "same"}
+    stays, (told,) = without_repeats(samples, same_bytes(samples, hashes))
+    assert samples.ids[~stays].tolist() == ["i5", "i150"]
+    assert told.examples == ("u150", "u5")
+
+
+@pytest.mark.parametrize("name", ["scin@notebook", "ham10000@hf-mirror"])
 def test_splits_that_others_fixed_are_not_touched(cards: Cards, name: str) -> None:
     card = cards(name)
     labels = np.zeros((300, len(card.classes)), dtype=bool)

@@ -43,7 +43,7 @@ def finish(process: subprocess.Popen[str]) -> int:
 
 
 def vectors(root: Path) -> dict[str, bytes]:
-    """Every cache file that carries vectors: path below the cache -> bytes. Fingerprints are cut into files otherwise."""
+    """Every cache file that carries vectors, path below the cache -> bytes; fingerprints are cut into other files."""
     found = [*root.rglob("*.safetensors"), *root.rglob("manifest.json")]
     files = [path for path in found if "fingerprints" not in path.parts]
     return {str(path.relative_to(root)): path.read_bytes() for path in files}
