@@ -53,8 +53,8 @@ class Samples:
     raters
         int16 [n], how many readers the row's labels are from, or None where the data do not say.
     opinions
-        float32 [n, R, K], each reader's own weights over the classes (what lies outside the classes is missing); NaN where
-        there is no such reader, or the data do not tell the row's readers apart. None where they never do.
+        float32 [n, R, K], each reader's own weights over the classes (what lies outside the classes is missing); NaN
+        where there is no such reader, or the data do not tell the row's readers apart. None where they never do.
     """
 
     benchmark: Benchmark
