@@ -6,9 +6,10 @@
 #   make bench    the speed scripts of tests/perf; each prints ratios against a named baseline
 #   make clean    remove the environment, build products and tool caches (never runs/)
 #
-# Another interpreter: make PYTHON=python3.12 test
+# Another interpreter: make PYTHON=python3.12 test. More test processes at once: make WORKERS=8 test
 
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
@@ -51,7 +52,7 @@ lint: $(DEV)
 	$(BIN)/lint-imports
 
 test: lint browser
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 # A browser for the tests that open a report. Nothing fails without one: those tests skip and say so.
 browser: $(DEV)

@@ -14,11 +14,11 @@ from sklearn.metrics import roc_auc_score
 
 from vlmeval.compare.verdicts import p_text
 from vlmeval.stats import Resamples
-from vlmeval.stats.detectable import detectable
-from vlmeval.stats.mcnemar import mcnemar
 from vlmeval.stats.multiplicity import adjusted, holm
-from vlmeval.stats.paired_swaps import Swaps
-from vlmeval.stats.paired_test import compare
+from vlmeval.stats.paired.detectable import detectable
+from vlmeval.stats.paired.exchange_test import compare
+from vlmeval.stats.paired.mcnemar import mcnemar
+from vlmeval.stats.paired.swaps import Swaps
 
 P_VALUES = st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=6)
 

@@ -17,9 +17,9 @@ from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1
 
 from vlmeval.records import Difference, Predictions
 from vlmeval.stats import Resamples
-from vlmeval.stats.paired_exchange import Exchanged
-from vlmeval.stats.paired_swaps import Swaps, p_value
-from vlmeval.stats.paired_test import compare, compared_metrics
+from vlmeval.stats.paired.exchange import Exchanged
+from vlmeval.stats.paired.exchange_test import compare, compared_metrics
+from vlmeval.stats.paired.swaps import Swaps, p_value
 from vlmeval.stats.seeds import Seeds
 from vlmeval.stats.summary import Asked
 

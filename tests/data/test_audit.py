@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vlmeval.data.audit import audit, audit_tables, refuse_leaks
-from vlmeval.data.audit_pictures import audit_pictures
-from vlmeval.data.fingerprint import LENGTH
-from vlmeval.data.repeats import without_repeats
-from vlmeval.data.same_pictures import SamePictures, same_pictures
+from vlmeval.data.leaks.audit import audit, audit_tables, refuse_leaks
+from vlmeval.data.leaks.audit_pictures import audit_pictures
+from vlmeval.data.leaks.fingerprint import LENGTH
+from vlmeval.data.leaks.repeats import without_repeats
+from vlmeval.data.leaks.same_pictures import SamePictures, same_pictures
 from vlmeval.data.wording import counted
 from vlmeval.errors import LeakageError
 from vlmeval.records import Benchmark, Finding, ImageRef, Samples

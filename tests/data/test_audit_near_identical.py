@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageFilter
 
-from vlmeval.data import near_identical as module
-from vlmeval.data.fingerprint import (
+from vlmeval.data.leaks import near_identical as module
+from vlmeval.data.leaks.fingerprint import (
     KEPT,
     LENGTH,
     ORIENTATIONS,
@@ -24,7 +24,7 @@ from vlmeval.data.fingerprint import (
     hashes,
     oriented,
 )
-from vlmeval.data.near_identical import near_identical, popcount
+from vlmeval.data.leaks.near_identical import near_identical, popcount
 from vlmeval.records import NearIdentical
 
 Change = Callable[[Image.Image], Image.Image]

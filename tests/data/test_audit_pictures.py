@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vlmeval.data.audit import refuse_leaks
-from vlmeval.data.audit_pictures import audit_pictures
-from vlmeval.data.fingerprint import LENGTH
-from vlmeval.data.leak_group import GROUP, leaked_rows, seen_units, with_leak_group
-from vlmeval.data.neighbours import audit_neighbours
-from vlmeval.data.repeats import without_repeats
-from vlmeval.data.same_pictures import SamePictures, no_pictures, same_pictures
+from vlmeval.data.leaks.audit import refuse_leaks
+from vlmeval.data.leaks.audit_pictures import audit_pictures
+from vlmeval.data.leaks.fingerprint import LENGTH
+from vlmeval.data.leaks.leak_group import GROUP, leaked_rows, seen_units, with_leak_group
+from vlmeval.data.leaks.neighbours import audit_neighbours
+from vlmeval.data.leaks.repeats import without_repeats
+from vlmeval.data.leaks.same_pictures import SamePictures, no_pictures, same_pictures
 from vlmeval.errors import LeakageError
 from vlmeval.records import Benchmark, Finding, ImageRef, NearIdentical, Samples
 

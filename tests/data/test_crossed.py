@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vlmeval.catalog import load_catalog
 from vlmeval.data.crossed import check_pairs, own_card, read_pairs, with_crossed
-from vlmeval.data.tone_estimate import with_estimated_tone
+from vlmeval.data.tone_estimate.estimate import with_estimated_tone
 from vlmeval.errors import UnknownNameError, UsageError
 from vlmeval.records import Benchmark, ImageRef, Samples
 

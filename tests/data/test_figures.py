@@ -14,7 +14,7 @@ from vlmeval.catalog import load_catalog
 from vlmeval.data import load_samples
 from vlmeval.data.assemble import assemble
 from vlmeval.data.raw import RawTable
-from vlmeval.data.scin import read
+from vlmeval.data.scin.adapter import read
 from vlmeval.errors import DataError
 from vlmeval.records import Benchmark, Samples
 

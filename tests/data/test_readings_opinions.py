@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from vlmeval.catalog import load_catalog
 from vlmeval.data import load_samples
-from vlmeval.data.scin import read
-from vlmeval.data.scin_labels import CaseLabels, case_labels
-from vlmeval.data.scin_opinions import opinions
-from vlmeval.data.scin_tables import ALL_GRADED, read_tables
+from vlmeval.data.scin.adapter import read
+from vlmeval.data.scin.labels import CaseLabels, case_labels
+from vlmeval.data.scin.opinions import opinions
+from vlmeval.data.scin.tables import ALL_GRADED, read_tables
 from vlmeval.errors import DataError
 from vlmeval.records import Benchmark
 

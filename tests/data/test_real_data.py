@@ -17,10 +17,10 @@ import pytest
 
 from vlmeval.catalog import load_catalog
 from vlmeval.data import load_samples
-from vlmeval.data.audit_pictures import audit_pictures
 from vlmeval.data.describe import describe
-from vlmeval.data.fingerprint import LENGTH
-from vlmeval.data.same_pictures import same_pictures
+from vlmeval.data.leaks.audit_pictures import audit_pictures
+from vlmeval.data.leaks.fingerprint import LENGTH
+from vlmeval.data.leaks.same_pictures import same_pictures
 from vlmeval.records import Benchmark
 
 pytestmark = pytest.mark.realdata

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vlmeval.data import load_samples
-from vlmeval.data.scin import read
+from vlmeval.data.scin.adapter import read
 from vlmeval.errors import CatalogError, DataError, MissingDataError
 from vlmeval.records import Benchmark
 

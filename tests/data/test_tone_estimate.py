@@ -18,8 +18,8 @@ from vlmeval.catalog import load_catalog
 from vlmeval.data import load_samples
 from vlmeval.data.demo import planned_cases
 from vlmeval.data.demo_drawing import MORPHOLOGIES
-from vlmeval.data.tone_estimate import angle_of, estimate_angles, estimated_tone, with_estimated_tone
-from vlmeval.data.tone_estimate_pixels import angles, around, skin_coloured, to_lab, typology_angle
+from vlmeval.data.tone_estimate.estimate import angle_of, estimate_angles, estimated_tone, with_estimated_tone
+from vlmeval.data.tone_estimate.pixels import angles, around, skin_coloured, to_lab, typology_angle
 from vlmeval.errors import UsageError
 from vlmeval.records import Benchmark, ImageRef, Samples
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from vlmeval.data import load_samples
-from vlmeval.data.fingerprint import fingerprint
 from vlmeval.data.images import decode_rgb
-from vlmeval.data.same_pictures import same_pictures
+from vlmeval.data.leaks.fingerprint import fingerprint
+from vlmeval.data.leaks.same_pictures import same_pictures
 from vlmeval.records import Benchmark
 
 

@@ -11,7 +11,7 @@ import pytest
 from embed_fake_model import FakeHandle
 from PIL import Image
 
-from vlmeval.data.fingerprint import LENGTH, fingerprint
+from vlmeval.data.leaks.fingerprint import LENGTH, fingerprint
 from vlmeval.embed import Cache, EmbedOptions, embed, fingerprints
 from vlmeval.embed.decode import Decoder
 from vlmeval.embed.fingerprints import fingerprints_of

@@ -1,4 +1,4 @@
-"""Lets the tests of this folder share the made-up worlds beside them: importlib mode puts no test folder on the path."""
+"""Let the tests of this folder share the made-up worlds beside them; importlib mode has no test folder on the path."""
 
 import sys
 from pathlib import Path

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from made_up_subjects import card, examined_by, rows, scored, shuffled, subject
 from scipy.stats import binom
 
-from vlmeval.examine.conformal import ALPHA, GLOBAL, examine_conformal
-from vlmeval.examine.conformal_sets import nonconformity, of_truth, smallest_calibration, threshold
+from vlmeval.examine.use.conformal import ALPHA, GLOBAL, examine_conformal
+from vlmeval.examine.use.conformal_sets import nonconformity, of_truth, smallest_calibration, threshold
 
 ROUNDS = 400
 

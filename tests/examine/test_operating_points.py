@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from made_up_subjects import card, examined_by, rows, scored, shuffled, subject
 from sklearn.metrics import confusion_matrix, roc_curve
 
-from vlmeval.examine.decision_curves import COLLAPSE, THRESHOLDS, TREAT_ALL, examine_decisions, net_benefit
-from vlmeval.examine.operating import examine_operating
-from vlmeval.examine.operating_thresholds import TARGETS, Target, choose
+from vlmeval.examine.use.decision_curves import COLLAPSE, THRESHOLDS, TREAT_ALL, examine_decisions, net_benefit
+from vlmeval.examine.use.operating import examine_operating
+from vlmeval.examine.use.operating_thresholds import TARGETS, Target, choose
 from vlmeval.records import MetricRow, Predictions
 from vlmeval.stats import Resamples
 from vlmeval.stats.table import Table

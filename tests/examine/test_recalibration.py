@@ -17,8 +17,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from vlmeval.examine import Examinee
-from vlmeval.examine.recalibrated import examine_calibration, recalibrate
-from vlmeval.examine.recalibrated_fits import Platt, Temperature, fit_platt, fit_temperature, logits_of
+from vlmeval.examine.calibration.recalibrated import examine_calibration, recalibrate
+from vlmeval.examine.calibration.recalibrated_fits import Platt, Temperature, fit_platt, fit_temperature, logits_of
 from vlmeval.records import Decision, Predictions
 from vlmeval.stats import Resamples, estimate
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_subjects import card, examined_by, rows, scored, shuffled, subject
 
-from vlmeval.examine.reliability import MOST_BINS, equal_mass, examine_reliability
+from vlmeval.examine.calibration.reliability import MOST_BINS, equal_mass, examine_reliability
 from vlmeval.records import CurveUsed
 
 

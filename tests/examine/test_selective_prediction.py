@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_subjects import card, examined_by, rows, scored, shuffled, subject
 
-from vlmeval.examine.selective import AT, GRID, confidence_of, examine_selective, threshold_at
-from vlmeval.examine.selective_curve import risk_coverage
+from vlmeval.examine.use.selective import AT, GRID, confidence_of, examine_selective, threshold_at
+from vlmeval.examine.use.selective_curve import risk_coverage
 from vlmeval.records import Predictions
 
 

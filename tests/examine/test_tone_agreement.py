@@ -16,8 +16,8 @@ from sklearn.metrics import cohen_kappa_score
 
 from vlmeval.catalog import load_catalog
 from vlmeval.data import load_samples
-from vlmeval.examine.tone_agreement import agreement_of
-from vlmeval.examine.tone_kappa import Pairs, agreed, rank_correlation
+from vlmeval.examine.tone.agreement import agreement_of
+from vlmeval.examine.tone.kappa import Pairs, agreed, rank_correlation
 from vlmeval.records import Agreement, Benchmark, GroupSpec, ImageRef, Samples
 from vlmeval.stats import Resamples
 

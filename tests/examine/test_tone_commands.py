@@ -143,7 +143,7 @@ def test_a_second_run_measures_no_pixel(record: dict[str, Any], world: World, mo
     def never(*_: Any) -> None:
         raise AssertionError("a pixel was looked at")
 
-    monkeypatch.setattr("vlmeval.data.tone_estimate.angle_of", never)
+    monkeypatch.setattr("vlmeval.data.tone_estimate.estimate.angle_of", never)
     again = read(world.run("--estimate-tone", "--cross", "age:sex"))
     assert again["data"]["group_units"]["tone-estimated"] == record["data"]["group_units"]["tone-estimated"]
 

@@ -11,7 +11,7 @@ from made_up_subjects import card, scored
 from sklearn.metrics import roc_auc_score
 
 from vlmeval.examine import Examinee, Part, Subject
-from vlmeval.examine.tone_shift import NO_PAIR, OTHER_CLASSES, tone_shifts
+from vlmeval.examine.tone.shift import NO_PAIR, OTHER_CLASSES, tone_shifts
 from vlmeval.records import Benchmark, GroupSpec, ImageRef, Plan, Predictions, Samples, Shift
 from vlmeval.stats import Resamples
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from made_up_truth import predictions, resamples, samples
 from sklearn.metrics import roc_auc_score
 
-from vlmeval.examine.truth_ceiling import AGREEMENT, BEST, Panel, agreement, one_against_others, ranks_of_one
-from vlmeval.examine.truth_differential import in_differential
-from vlmeval.examine.truth_rows import Found
-from vlmeval.examine.truth_same_cases import model_on_panel
+from vlmeval.examine.truth.ceiling import AGREEMENT, BEST, Panel, agreement, one_against_others, ranks_of_one
+from vlmeval.examine.truth.differential import in_differential
+from vlmeval.examine.truth.rows import Found
+from vlmeval.examine.truth.same_cases import model_on_panel
 from vlmeval.records import Samples
 from vlmeval.stats.seeds import Seeds
 

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from vlmeval.data.readings import Reading
 from vlmeval.examine import Examinee, Part, Subject
-from vlmeval.examine.truth import differential_of, examine_truth
+from vlmeval.examine.truth.examiner import differential_of, examine_truth
 from vlmeval.records import MetricRow, Samples, TruthVariant
 from vlmeval.stats import Resamples
 

@@ -12,8 +12,8 @@ from vlmeval import store
 from vlmeval.catalog import load_catalog
 from vlmeval.cli.app import app
 from vlmeval.data import load_samples
-from vlmeval.examine.truth import reader_counts
-from vlmeval.examine.truth_ceiling import Panel, agreement
+from vlmeval.examine.truth.ceiling import Panel, agreement
+from vlmeval.examine.truth.examiner import reader_counts
 from vlmeval.records import MetricRow, RunRecord, Samples
 from vlmeval.stats import Resamples
 

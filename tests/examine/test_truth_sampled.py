@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from made_up_truth import card, differentials, predictions, resamples, samples
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from vlmeval.examine.truth_draws import blocks
-from vlmeval.examine.truth_rows import Found
-from vlmeval.examine.truth_sampled import sampled, sampled_metrics
+from vlmeval.examine.truth.draws import blocks
+from vlmeval.examine.truth.rows import Found
+from vlmeval.examine.truth.sampled import sampled, sampled_metrics
 from vlmeval.stats import Resamples, estimate
 from vlmeval.stats.seeds import Seeds, seed_counts
 

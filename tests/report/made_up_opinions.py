@@ -10,7 +10,7 @@ from made_up_runs import Run
 
 from vlmeval.data.readings import Reading
 from vlmeval.examine import Examinee, Part, Subject
-from vlmeval.examine.truth import examine_truth
+from vlmeval.examine.truth.examiner import examine_truth
 from vlmeval.records import ImageRef, Samples, TruthSpec, TruthVariant
 from vlmeval.stats import Resamples
 

@@ -13,7 +13,7 @@ import pytest
 from made_up_runs import Run
 
 from vlmeval.examine.measured import MEASURES
-from vlmeval.examine.truth_rows import TRUTH_MEASURES
+from vlmeval.examine.truth.rows import TRUTH_MEASURES
 from vlmeval.report import HOW_FILE, build_how, build_view, how_page, render
 from vlmeval.stats import all_metrics, metrics_between_levels
 

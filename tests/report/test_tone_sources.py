@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from made_up_runs import HOSTILE, Run
 
-from vlmeval.data.tone_estimate import estimated_tone
+from vlmeval.data.tone_estimate.estimate import estimated_tone
 from vlmeval.records import Agreement, Examined, GroupSpec, MetricRow, RunRecord, Shift
 from vlmeval.report import build_view, render
 

@@ -9,7 +9,7 @@ from simulated_world import DRAWS, LEVELS, K, World, by_rows
 from vlmeval.records import MetricRow
 from vlmeval.records.numbers import GAPS
 from vlmeval.stats import Resamples, estimate, metric_info
-from vlmeval.stats.fairness import RATES
+from vlmeval.stats.groups.fairness import RATES
 
 REQUIRED = (0.92, 0.98)
 EXTREMES = ("worst", "max-min", "ratio")

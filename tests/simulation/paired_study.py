@@ -27,9 +27,9 @@ from simulated_world import ICC, SHARPNESS, K, World, by_rows
 
 from vlmeval.records import Difference, Predictions
 from vlmeval.stats import Resamples
-from vlmeval.stats.mcnemar import mcnemar
-from vlmeval.stats.paired_swaps import Swaps
-from vlmeval.stats.paired_test import compare
+from vlmeval.stats.paired.exchange_test import compare
+from vlmeval.stats.paired.mcnemar import mcnemar
+from vlmeval.stats.paired.swaps import Swaps
 from vlmeval.stats.summary import Groups
 
 LEVEL = 0.05

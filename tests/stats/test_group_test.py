@@ -15,9 +15,9 @@ from sklearn import metrics as sk
 
 from vlmeval.records import Decision, MetricRow, Predictions
 from vlmeval.stats import Resamples, estimate
-from vlmeval.stats.group_test import p_value
+from vlmeval.stats.groups.group_test import p_value
+from vlmeval.stats.groups.permutation import Permuted, permuted
 from vlmeval.stats.multiplicity import adjusted
-from vlmeval.stats.permutation import Permuted, permuted
 from vlmeval.stats.table import Table
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from vlmeval.stats import Metric, all_metrics, metrics_between_levels
-from vlmeval.stats.examples import ALL
-from vlmeval.stats.worked import worked_value
+from vlmeval.stats.metrics.examples import ALL
+from vlmeval.stats.metrics.worked import worked_value
 
 EVERY = [
     pytest.param(m, task, id=f"{m.id}-{task}") for m in (*all_metrics(), *metrics_between_levels()) for task in m.tasks

@@ -13,7 +13,7 @@ from real_weights import Key, weighted_draws, weights_of
 
 from vlmeval.records import Predictions
 from vlmeval.stats import all_metrics, metric_info
-from vlmeval.stats.probabilities import WORST_LOG_LOSS
+from vlmeval.stats.metrics.probabilities import WORST_LOG_LOSS
 
 TASKS = st.sampled_from(["single-label", "multi-label"])
 SEEDS = st.integers(0, 1000)

@@ -16,8 +16,8 @@ from sklearn import metrics as sk
 from vlmeval.records import MetricRow, Predictions
 from vlmeval.records.numbers import GAPS
 from vlmeval.stats import Resamples, estimate, metric_info, metrics_between_levels, summarise
-from vlmeval.stats.extremes import Levels, difference_limits, range_limits, ratio_limits, worst_limits
-from vlmeval.stats.fairness import equal_opportunity_difference, equalised_odds_difference
+from vlmeval.stats.groups.extremes import Levels, difference_limits, range_limits, ratio_limits, worst_limits
+from vlmeval.stats.groups.fairness import equal_opportunity_difference, equalised_odds_difference
 from vlmeval.stats.intervals import limits
 from vlmeval.stats.sums import Sums
 

@@ -128,7 +128,7 @@ def describe(
     benchmark = load_catalog(data_root or []).benchmark(bench)
     counts = describe_data(benchmark, data)
     if estimate_tone:
-        from vlmeval.examine.tone_described import described_estimate
+        from vlmeval.examine.tone.described import described_estimate
 
         with console.progress_bars() as progress:
             counts["estimated_tone"] = described_estimate(benchmark, data, progress)

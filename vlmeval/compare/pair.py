@@ -14,9 +14,9 @@ import numpy as np
 from vlmeval.records import Benchmark, Decision, Predictions
 from vlmeval.records.comparison import McNemar, PairedNumber
 from vlmeval.stats import Resamples
-from vlmeval.stats.mcnemar import mcnemar
-from vlmeval.stats.paired_swaps import Swaps
-from vlmeval.stats.paired_test import compare
+from vlmeval.stats.paired.exchange_test import compare
+from vlmeval.stats.paired.mcnemar import mcnemar
+from vlmeval.stats.paired.swaps import Swaps
 from vlmeval.stats.summary import Groups
 from vlmeval.stats.table import Table
 

@@ -23,8 +23,8 @@ from vlmeval.progress import Progress, silent
 from vlmeval.records import Benchmark, Level, Plan, Predictions
 from vlmeval.records.comparison import Comparison, PairCompared, RunCompared, Side
 from vlmeval.stats import Resamples, metric_info
-from vlmeval.stats.paired_swaps import Swaps
-from vlmeval.stats.paired_test import compared_metrics
+from vlmeval.stats.paired.exchange_test import compared_metrics
+from vlmeval.stats.paired.swaps import Swaps
 from vlmeval.stats.summary import Groups
 
 STAGE: Final = "comparison"

@@ -18,7 +18,7 @@ from vlmeval.records import Benchmark, Samples
 from vlmeval.resources import data_home
 
 ADAPTERS: Final[dict[str, str]] = {
-    "scin": "vlmeval.data.scin",
+    "scin": "vlmeval.data.scin.adapter",
     "ham10000": "vlmeval.data.ham10000",
     "table": "vlmeval.data.table",
     "hub": "vlmeval.data.hub",

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from vlmeval.data.tone_estimate import FROM_PIXELS
+from vlmeval.data.tone_estimate.estimate import FROM_PIXELS
 from vlmeval.errors import UnknownNameError, UsageError
 from vlmeval.records import Benchmark, GroupLevel, GroupSpec, Samples
 

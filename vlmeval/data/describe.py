@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlmeval.data import ADAPTERS, data_root, load_samples
-from vlmeval.data.audit import audit
+from vlmeval.data.leaks.audit import audit
 from vlmeval.data.splits import SPLITS
 from vlmeval.records import Benchmark, Finding, Samples
 

@@ -27,7 +27,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from vlmeval.data.fingerprint import LENGTH, Fingerprints
+from vlmeval.data.leaks.fingerprint import LENGTH, Fingerprints
 from vlmeval.embed import worker
 from vlmeval.embed.worker import Done, Failure, Job, Painter, Pixels
 from vlmeval.encoders.protocol import ImageTransform
@@ -54,7 +54,7 @@ class Decoded:
     """One batch: ``pixels`` uint8 [B, S, S, 3], valid until the next batch is asked for; unused rows are zero.
 
     ``failures`` are by row; rows from ``len(pictures)`` on are padding. ``fingerprints`` float32 [len(pictures), 256]
-    (`vlmeval.data.fingerprint`), NaN where there is a failure.
+    (`vlmeval.data.leaks.fingerprint`), NaN where there is a failure.
     """
 
     pictures: Sequence[Picture]

@@ -1,6 +1,6 @@
 """Fingerprints of pictures, kept by content: what near-identical pictures are found by, whatever the model.
 
-In: pictures by content hash. Out: float32 [n, 256] (`vlmeval.data.fingerprint`). They are made of pixels that are
+In: pictures by content hash. Out: float32 [n, 256] (`vlmeval.data.leaks.fingerprint`). They are made of pixels that are
 decoded for a model anyway (`Keeper`, used by `images.py`); `fingerprints_of` decodes, in worker processes, only what no
 run has fingerprinted yet: pictures whose vectors were cached before, or are given. One drawer serves all models.
 """
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vlmeval.data.fingerprint import IDENTITY, LENGTH, Fingerprints
+from vlmeval.data.leaks.fingerprint import IDENTITY, LENGTH, Fingerprints
 from vlmeval.embed.cache import Cache
 from vlmeval.embed.decode import Decoded, Decoder, Picture, choose_workers
 from vlmeval.embed.drawer import Drawer, as_matrix

@@ -1,8 +1,8 @@
 """What runs in a decoding process: read, check the hash, decode, preprocess, put the pixels where they are wanted.
 
 Imports Pillow and numpy, never torch (unless a preprocessing needs it), so that a worker starts in a fraction of a
-second. In: `Job`s. Out: pixels in memory shared with the parent, a fingerprint (`vlmeval.data.fingerprint`) of each
-picture while it is decoded anyway, and a `Failure` for each picture that gave none.
+second. In: `Job`s. Out: pixels in memory shared with the parent, a fingerprint (`vlmeval.data.leaks.fingerprint`) of
+each picture while it is decoded anyway, and a `Failure` for each picture that gave none.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vlmeval.data.fingerprint import LENGTH, Fingerprints, fingerprint
 from vlmeval.data.images import decode_rgb
+from vlmeval.data.leaks.fingerprint import LENGTH, Fingerprints, fingerprint
 from vlmeval.embed.reader import READ_ERRORS, Reader, why_unreadable
 from vlmeval.encoders.protocol import ImageTransform
 from vlmeval.records import ImageRef

@@ -13,8 +13,8 @@ from typing import Final
 
 from vlmeval import atomic
 from vlmeval.data.crossed import check_pairs, with_crossed
-from vlmeval.data.tone_estimate import estimate_angles, estimated_tone, with_estimated_tone
-from vlmeval.data.tone_estimate_pixels import VERSION
+from vlmeval.data.tone_estimate.estimate import estimate_angles, estimated_tone, with_estimated_tone
+from vlmeval.data.tone_estimate.pixels import VERSION
 from vlmeval.embed.reader import Reader
 from vlmeval.errors import MissingDataError
 from vlmeval.progress import Progress, silent

@@ -17,12 +17,12 @@ from typing import Final
 import numpy as np
 
 from vlmeval.data import table_lines
-from vlmeval.data.audit import Audited, audit_counts, audit_tables, refuse_leaks
-from vlmeval.data.audit_pictures import audit_pictures
-from vlmeval.data.leak_group import with_leak_group
-from vlmeval.data.neighbours import audit_neighbours, no_vectors
-from vlmeval.data.repeats import without_repeats
-from vlmeval.data.same_pictures import SamePictures, no_pictures, same_pictures
+from vlmeval.data.leaks.audit import Audited, audit_counts, audit_tables, refuse_leaks
+from vlmeval.data.leaks.audit_pictures import audit_pictures
+from vlmeval.data.leaks.leak_group import with_leak_group
+from vlmeval.data.leaks.neighbours import audit_neighbours, no_vectors
+from vlmeval.data.leaks.repeats import without_repeats
+from vlmeval.data.leaks.same_pictures import SamePictures, no_pictures, same_pictures
 from vlmeval.embed import Cache, Embedded, EmbedOptions
 from vlmeval.embed.fingerprints import fingerprints_of
 from vlmeval.progress import Progress

@@ -1,9 +1,9 @@
 """What a leak is worth: a method fitted without what leaks, on the same evaluated rows, beside the method as published.
 
-The gap between seen and unseen units (`vlmeval.data.leak_group`) mixes the leak up with who is photographed how often:
-lesions with several photographs are other lesions. Fitting again does not: units, pictures and draws are the same, and
-only the training rows that share a unit or picture with evaluated ones are gone. That there are fewer rows to learn
-from shows in the unseen units alone, whose difference is reported apart.
+The gap between seen and unseen units (`vlmeval.data.leaks.leak_group`) mixes the leak up with who is photographed how
+often: lesions with several photographs are other lesions. Fitting again does not: units, pictures and draws are the
+same, and only the training rows that share a unit or picture with evaluated ones are gone. That there are fewer rows to
+learn from shows in the unseen units alone, whose difference is reported apart.
 
 Comes in: `Material` of a leaky protocol, what was made of it, and which rows show the same picture. Goes out:
 `LeakEffect`s for the methods in `METHODS` that the run has.
@@ -17,8 +17,8 @@ from typing import Any, Final
 import numpy as np
 
 from vlmeval import store
-from vlmeval.data.leak_group import GROUP, leaked_rows, seen_units
-from vlmeval.data.same_pictures import SamePictures
+from vlmeval.data.leaks.leak_group import GROUP, leaked_rows, seen_units
+from vlmeval.data.leaks.same_pictures import SamePictures
 from vlmeval.errors import DataError, UsageError
 from vlmeval.evaluate.material import Made, Material
 from vlmeval.evaluate.numbers import brief_metrics, leading_methods, predictions_of

@@ -14,7 +14,7 @@ import numpy as np
 
 from vlmeval.catalog import Catalog
 from vlmeval.data import load_samples
-from vlmeval.data.audit import Audited
+from vlmeval.data.leaks.audit import Audited
 from vlmeval.embed import Cache, EmbedOptions
 from vlmeval.embed.device import place
 from vlmeval.embed.hashing import content_hashes

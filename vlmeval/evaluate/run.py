@@ -16,9 +16,9 @@ from typing import Final
 
 from vlmeval import store
 from vlmeval.catalog import Catalog
-from vlmeval.data.audit import Audited
+from vlmeval.data.leaks.audit import Audited
+from vlmeval.data.leaks.same_pictures import SamePictures
 from vlmeval.data.readings import load_readings
-from vlmeval.data.same_pictures import SamePictures
 from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
 from vlmeval.embed.device import let_idle_threads_sleep
 from vlmeval.encoders.protocol import ModelHandle

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vlmeval.data import load_samples
-from vlmeval.data.audit import Audited
 from vlmeval.data.crossed import own_card, with_crossed
-from vlmeval.data.leak_group import with_leak_group
+from vlmeval.data.leaks.audit import Audited
+from vlmeval.data.leaks.leak_group import with_leak_group
+from vlmeval.data.leaks.same_pictures import no_pictures
 from vlmeval.data.readings import load_readings
-from vlmeval.data.same_pictures import no_pictures
 from vlmeval.environment import code_version, environment
 from vlmeval.errors import UsageError
 from vlmeval.evaluate import assess, planning

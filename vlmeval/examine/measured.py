@@ -19,7 +19,7 @@ from vlmeval.records import Benchmark, GroupSpec, MetricRow, Predictions, Varian
 from vlmeval.stats import Resamples
 from vlmeval.stats.cells import GREY_BELOW, SUPPRESS_BELOW, Cell, levels, whole
 from vlmeval.stats.intervals import limits, number
-from vlmeval.stats.registry import Interval
+from vlmeval.stats.metrics.registry import Interval
 from vlmeval.stats.seeds import Seeds
 from vlmeval.stats.sums import weighted_sums
 

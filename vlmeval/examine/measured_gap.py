@@ -2,7 +2,8 @@
 
 In: the rows of the levels with their draws. Out: a row under the group level ``last-first`` (see
 `vlmeval.records.numbers.GAPS`), with an interval made of those of the two levels and the correlation of their draws, as
-of any metric (`vlmeval.stats.extremes`). Unlike the largest less the smallest it is not biased away from no difference.
+of any metric (`vlmeval.stats.groups.extremes`). Unlike the largest less the smallest it is not biased away from no
+difference.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from vlmeval.examine.measured import Floats, Ground
 from vlmeval.records import GroupSpec, MetricRow
-from vlmeval.stats.extremes import difference_limits
+from vlmeval.stats.groups.extremes import difference_limits
 from vlmeval.stats.intervals import number
 
 LAST_FIRST = "last-first"

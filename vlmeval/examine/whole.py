@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from vlmeval.examine.conformal import examine_conformal
-from vlmeval.examine.decision_curves import examine_decisions
-from vlmeval.examine.operating import examine_operating
-from vlmeval.examine.recalibrated import examine_calibration
-from vlmeval.examine.reliability import examine_reliability
-from vlmeval.examine.selective import examine_selective
+from vlmeval.examine.calibration.recalibrated import examine_calibration
+from vlmeval.examine.calibration.reliability import examine_reliability
 from vlmeval.examine.subject import Part, Subject
-from vlmeval.examine.tone_agreement import tone_agreement
-from vlmeval.examine.tone_shift import tone_shifts
-from vlmeval.examine.truth import examine_truth
+from vlmeval.examine.tone.agreement import tone_agreement
+from vlmeval.examine.tone.shift import tone_shifts
+from vlmeval.examine.truth.examiner import examine_truth
+from vlmeval.examine.use.conformal import examine_conformal
+from vlmeval.examine.use.decision_curves import examine_decisions
+from vlmeval.examine.use.operating import examine_operating
+from vlmeval.examine.use.selective import examine_selective
 from vlmeval.records import Examined
 
 STAGE: Final = "examination"

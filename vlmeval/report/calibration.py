@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vlmeval.examine.recalibrated import probability_metrics
+from vlmeval.examine.calibration.recalibrated import probability_metrics
 from vlmeval.records import CurveUsed, GroupSpec, MethodUsed, RunRecord, Variant
 from vlmeval.report.examined import Found, level_lines, level_view, line, measure_view, no_tones, tone_groups
 from vlmeval.report.lookup import Rows, View, cell

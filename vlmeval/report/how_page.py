@@ -12,15 +12,15 @@ from typing import Final
 
 from vlmeval.environment import own_version
 from vlmeval.examine.measured import MEASURES, Measure
-from vlmeval.examine.truth_rows import TRUTH_MEASURES
+from vlmeval.examine.truth.rows import TRUTH_MEASURES
 from vlmeval.report.lookup import View
 from vlmeval.report.render import render_how
 from vlmeval.report.text import capitalize_first
 from vlmeval.stats import Metric, all_metrics, metrics_between_levels
 from vlmeval.stats.cells import GREY_BELOW, SUPPRESS_BELOW
-from vlmeval.stats.classwise import BINS
-from vlmeval.stats.examples import ALL, Rows
 from vlmeval.stats.intervals import MAX_UNDEFINED
+from vlmeval.stats.metrics.classwise import BINS
+from vlmeval.stats.metrics.examples import ALL, Rows
 
 HOW_FILE: Final = "how-we-compute.html"
 """The page's name beside a report, which links to it."""

@@ -21,9 +21,9 @@ from vlmeval.progress import Progress, silent
 from vlmeval.records import Predictions
 from vlmeval.report.leaderboard_rows import Entry
 from vlmeval.stats import Resamples, estimate
-from vlmeval.stats.differences import ROUNDING
 from vlmeval.stats.estimates import Estimate
 from vlmeval.stats.intervals import intervals
+from vlmeval.stats.paired.differences import ROUNDING
 
 DRAWS: Final = 2000
 SEED: Final = 0

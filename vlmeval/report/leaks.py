@@ -5,7 +5,7 @@ In: RunRecord, its rows. Out: the view's ``audit``.
 
 from __future__ import annotations
 
-from vlmeval.data.leak_group import GROUP, SEEN, UNSEEN
+from vlmeval.data.leaks.leak_group import GROUP, SEEN, UNSEEN
 from vlmeval.records import AuditCheck, LeakEffect, MethodUsed, RunRecord
 from vlmeval.report.lookup import Rows, View, cell, whole_methods
 from vlmeval.report.methods import method_name

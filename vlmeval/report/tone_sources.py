@@ -46,7 +46,7 @@ def tone_sources_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> Vi
 
 
 def _limits() -> list[str]:
-    from vlmeval.data.tone_estimate import estimated_tone
+    from vlmeval.data.tone_estimate.estimate import estimated_tone
 
     return list(estimated_tone().limits)
 

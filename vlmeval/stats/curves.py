@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vlmeval.stats.classwise import BINS, bin_of
+from vlmeval.stats.metrics.classwise import BINS, bin_of
 from vlmeval.stats.table import Bools, Floats
 
 MAX_POINTS = 200

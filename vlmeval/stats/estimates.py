@@ -21,9 +21,9 @@ import numpy.typing as npt
 
 from vlmeval.records.numbers import Averaging
 from vlmeval.stats.cells import GREY_BELOW, SUPPRESS_BELOW, Cell
-from vlmeval.stats.classwise import ratio
-from vlmeval.stats.overall import nanmean
-from vlmeval.stats.registry import Metric
+from vlmeval.stats.metrics.classwise import ratio
+from vlmeval.stats.metrics.overall import nanmean
+from vlmeval.stats.metrics.registry import Metric
 from vlmeval.stats.seeds import Seeds, Values
 from vlmeval.stats.sums import Sums
 from vlmeval.stats.table import Bools, Floats, View

@@ -29,7 +29,7 @@ from typing import Final
 
 import numpy as np
 
-from vlmeval.stats.registry import Interval
+from vlmeval.stats.metrics.registry import Interval
 from vlmeval.stats.table import Floats
 
 MAX_UNDEFINED: Final = 0.05

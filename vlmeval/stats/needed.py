@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from vlmeval.records import Difference, Shots, ShotsNeeded
-from vlmeval.stats.registry import metric_info
+from vlmeval.stats.metrics.registry import metric_info
 
 Point = tuple[Shots, Sequence[Difference]]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlmeval.records import Difference, MetricRow
-from vlmeval.stats.differences import paired
 from vlmeval.stats.estimates import Estimate
 from vlmeval.stats.intervals import limits, number
-from vlmeval.stats.registry import metric_info
+from vlmeval.stats.metrics.registry import metric_info
+from vlmeval.stats.paired.differences import paired
 from vlmeval.stats.seeds import Seeds
 from vlmeval.stats.table import Floats
 

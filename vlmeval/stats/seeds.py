@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from vlmeval.errors import DataError
 from vlmeval.records import Benchmark, Predictions
-from vlmeval.stats.registry import Metric
+from vlmeval.stats.metrics.registry import Metric
 from vlmeval.stats.resamples import Resamples
 from vlmeval.stats.sums import Drawn
 from vlmeval.stats.table import Bools, Floats, Table

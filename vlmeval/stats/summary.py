@@ -16,16 +16,16 @@ from typing import Literal
 from vlmeval.records import Benchmark, GroupSpec, MetricRow, Predictions
 from vlmeval.stats.cells import Cell, levels, whole
 from vlmeval.stats.estimates import Counted, Estimate, estimates_of
-from vlmeval.stats.fairness import decision_gaps
-from vlmeval.stats.gaps import BY_CLASS, gaps, standardised
-from vlmeval.stats.group_test import tested
-from vlmeval.stats.registry import Metric, all_metrics, metric_info
+from vlmeval.stats.groups.fairness import decision_gaps
+from vlmeval.stats.groups.gaps import BY_CLASS, gaps, standardised
+from vlmeval.stats.groups.group_test import tested
+from vlmeval.stats.metrics.registry import Metric, all_metrics, metric_info
+from vlmeval.stats.metrics.views import Viewed
 from vlmeval.stats.resamples import Resamples
 from vlmeval.stats.results import Estimates
 from vlmeval.stats.seeds import Seeds
 from vlmeval.stats.sums import Columns, Ranked, cell_sums
 from vlmeval.stats.table import Floats, View
-from vlmeval.stats.views import Viewed
 
 Groups = Literal["none", "averages", "full"]
 

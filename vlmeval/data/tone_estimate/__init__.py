@@ -1,0 +1,1 @@
+"""Skin tone estimated from pixels, on request only: `pixels` (one picture), `estimate` (a benchmark)."""

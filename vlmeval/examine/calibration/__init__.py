@@ -1,0 +1,1 @@
+"""Scores as probabilities: recalibrated on validation units, and reliability by group."""

@@ -1,0 +1,1 @@
+"""Sources of skin tone: how far they agree, and how results shift from one to another."""

@@ -1,0 +1,1 @@
+"""How sure the truth is: differentials, drawn labels, readers against each other, other readings; see `examiner`."""
