@@ -124,7 +124,7 @@ class _Reference:
             return []
         key = (like.unscored, len(like))
         if key not in self._known:
-            rows = whole if len(like) == len(whole) else _rows(whole, like.ids)
+            rows = whole if len(like) == len(whole) else whole.take(np.isin(whole.ids, like.ids))
             self._known[key] = estimate(
                 [replace(rows, unscored=like.unscored)],
                 self._benchmark,
@@ -133,18 +133,6 @@ class _Reference:
                 groups="averages",
             )
         return estimates.minus(self._known[key], whole.method)
-
-
-def _rows(predictions: Predictions, ids: Iterable[str]) -> Predictions:
-    wanted = np.isin(predictions.ids, list(ids))
-    return replace(
-        predictions,
-        ids=predictions.ids[wanted],
-        units=predictions.units[wanted],
-        y_true=predictions.y_true[wanted],
-        scores=predictions.scores[wanted],
-        groups={name: codes[wanted] for name, codes in predictions.groups.items()},
-    )
 
 
 def _broken(rows: Iterable[MetricRow], methods: Iterable[MethodUsed], benchmark: Benchmark) -> list[Finding]:

@@ -186,6 +186,17 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def take(self, rows: Bools) -> Self:
+        """Return the rows that the mask [n] selects."""
+        return replace(
+            self,
+            ids=self.ids[rows],
+            units=self.units[rows],
+            y_true=self.y_true[rows],
+            scores=self.scores[rows],
+            groups={name: codes[rows] for name, codes in self.groups.items()},
+        )
+
 
 def _check_shape(name: str, array: npt.NDArray[np.generic], shape: tuple[int, ...]) -> None:
     if array.shape != shape:

@@ -50,8 +50,8 @@ def reading_rows(
     labels, there = reading.of(first.level, first.ids, single_label=benchmark.task == "single-label")
     if not there.any():
         return []
-    own = [_rows_of(one, there, one.y_true) for one in predictions]
-    other = [_rows_of(one, there, labels) for one in predictions]
+    own = [one.take(there) for one in predictions]
+    other = [replace(one.take(there), y_true=labels[there]) for one in predictions]
     metrics = tuple(dict.fromkeys((*benchmark.headline_metrics, "auroc", "average-precision")))
     theirs = estimate(other, benchmark, resamples, metrics=metrics, groups="none")
     ours = estimate(own, benchmark, resamples, metrics=metrics, groups="none")
@@ -60,17 +60,6 @@ def reading_rows(
     kept = [(row, e) for row, e in zip(rows, theirs.estimates, strict=True) if e.averaging != "weighted"]
     shared = _Shared(theirs.estimates, ours.estimates)
     return [row for row, _ in kept] + [_difference(row, *shared.pair(e, pairs[_key(e)])) for row, e in kept]
-
-
-def _rows_of(predictions: Predictions, there: Bools, labels: Bools) -> Predictions:
-    return replace(
-        predictions,
-        ids=predictions.ids[there],
-        units=predictions.units[there],
-        y_true=labels[there],
-        scores=predictions.scores[there],
-        groups={name: codes[there] for name, codes in predictions.groups.items()},
-    )
 
 
 def _key(e: Estimate) -> tuple[str | None, ...]:

@@ -7,7 +7,6 @@ In: a method's predictions and the evaluated part of the panel. Out: `Found`s th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -30,7 +29,7 @@ def model_on_panel(
     dermatologist is; ranks against an opinion drawn from all of them, which on average is the same.
     """
     kept = np.isin(predictions[0].units, panel.units)
-    seeds = Seeds.of([_only(one, kept) for one in predictions], benchmark, resamples)
+    seeds = Seeds.of([one.take(kept) for one in predictions], benchmark, resamples)
     where = np.searchsorted(panel.units, resamples.units[seeds.table.unit])
     others = np.where(panel.present[:, :, None], panel.others, 0.0)[where]
     asked = panel.present[where] & (others.sum(axis=2) > 0)
@@ -51,14 +50,3 @@ def _mean_hits(others: Floats, asked: Bools, scores: Floats, unscored: Bools, k:
     by_reader = np.stack([hits(others[:, r], best) for r in range(others.shape[1])], axis=1)
     mean: Floats = (by_reader * asked[:, :, None]).sum(axis=1) / asked.sum(axis=1)[:, None]
     return mean
-
-
-def _only(predictions: Predictions, kept: Bools) -> Predictions:
-    return replace(
-        predictions,
-        ids=predictions.ids[kept],
-        units=predictions.units[kept],
-        y_true=predictions.y_true[kept],
-        scores=predictions.scores[kept],
-        groups={name: codes[kept] for name, codes in predictions.groups.items()},
-    )
