@@ -60,7 +60,7 @@ def test_classes_whose_ids_collide_keep_their_own_scores(cli: Cli, tmp_path: Pat
     assert predictions.ids[0] == "000"
     assert record.methods[0].parameters["file"] == "p.csv"
     assert len(record.methods[0].parameters["sha256"]) == 64
-    assert set(record.timings) == {"read data", "score", "statistics"}
+    assert set(record.timings) == {"read data", "score", "statistics", "examination"}
 
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -279,7 +279,7 @@ def test_what_is_odd_in_a_file_is_in_the_record(cli: Cli, tmp_path: Path) -> Non
     options = ["--truth", "dx", "--unit", "case", "--group", "site", "--draws", 10, "--out", tmp_path / "r", "--json"]
     answer = cli("score", tmp_path / "p.csv", "--kind", "logit", *options)
     findings = store.read_record(Path(answer.json()["runs"][0]["folder"])).findings
-    assert [(finding.code, finding.count) for finding in findings] == [("unit-groups-differ", 30)]
+    assert [(finding.code, finding.count) for finding in findings] == [("unit-groups-differ", 30), ("pictures-not-compared", 0)]
 
 
 def test_stdout_is_one_json_object_whatever_the_libraries_print(

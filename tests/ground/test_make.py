@@ -100,7 +100,8 @@ def test_test_runs_every_check_and_stops_at_the_first_failure(tree: Tree) -> Non
     assert tree.make("lint").returncode == 0
     done = tree.make("test")
     ran = [line.strip() for line in done.stdout.splitlines() if line.startswith("ran ")]
-    assert ran == ["ran ruff check .", "ran ruff format --check .", "ran mypy", "ran lint-imports", "ran pytest"]
+    assert ran[:4] == ["ran ruff check .", "ran ruff format --check .", "ran mypy", "ran lint-imports"]
+    assert ran[4:] == ["ran pytest -n 2 --dist loadfile"]
     (tree.folder / ".venv" / "bin" / "mypy").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     broken = tree.make("test")
     assert broken.returncode != 0
