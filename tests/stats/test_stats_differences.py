@@ -251,3 +251,56 @@ def test_shots_needed_of_unclear_points_is_refused_and_of_descriptions_is_none()
 def test_what_no_point_has_a_value_of_is_not_never() -> None:
     hidden = point(0.1, 0.05, 0.2).model_copy(update={"value": None, "low": None, "high": None, "reason": "suppressed"})
     assert shots_needed([(1, [hidden]), (2, [])], "c", "zero-shot", ["auroc"]) == ()
+
+
+def calibrated_and_overconfident(n: int, seed: int) -> tuple[Predictions, Predictions]:
+    """Labels drawn from the first one's probabilities; the second one has twice their logits."""
+    rng = np.random.default_rng(seed)
+    logits = 1.5 * rng.normal(size=(n, 3))
+    p, q = (np.exp(x) / np.exp(x).sum(axis=1, keepdims=True) for x in (logits, 2 * logits))
+    true = (p.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    base = predictions(n=n, k=3)
+    base = replace(base, units=base.ids, y_true=np.eye(3, dtype=bool)[true], groups={}, scores=p)
+    return base, replace(base, method="overconfident", scores=q)
+
+
+@pytest.mark.parametrize("metric", ["ece", "ece-equal-mass"])
+def test_differences_of_calibration_errors_hold_the_true_one_whichever_way_they_are_taken(metric: str) -> None:
+    """Of quantiles of the draws fewer than a quarter do: the calibrated method's error is biased, the other's not."""
+    card = benchmark(k=3, groups=[])
+
+    def difference(n: int, seed: int, draws: int, *, turned: bool) -> Difference:
+        pair = calibrated_and_overconfident(n, seed)
+        resamples = Resamples.draw(pair[0].units, draws, seed)
+        ours, theirs = (estimate([p], card, resamples, metrics=[metric], groups="none") for p in pair)
+        return one((theirs.minus(ours) if turned else ours.minus(theirs)), metric)
+
+    for turned in (False, True):
+        true = difference(100_000, 0, 0, turned=turned).value or 0.0
+        found = [difference(150, seed, 200, turned=turned) for seed in range(1, 41)]
+        assert np.mean([d.low <= true <= d.high for d in found]) >= 0.85
+        assert all(d.low <= d.value <= d.high for d in found)
+        assert any(d.high < 0 or d.low > 0 for d in found)  # and still say something
+
+
+def test_differences_of_gaps_hold_the_true_one() -> None:
+    """One method is right equally often in every level, the other not: only the first one's ratio is biased."""
+    card, right = benchmark(k=2), np.array([0.9, 0.75, 0.6])
+
+    def ratio(seed: int, n: int = 600) -> Difference:
+        rng = np.random.default_rng(seed)
+        level, true = rng.integers(0, 3, n), rng.integers(0, 2, n)
+        base = predictions(n=n, k=2)
+        base = replace(base, units=base.ids, y_true=np.eye(2, dtype=bool)[true])
+        base = replace(base, groups={"tone": np.zeros(n, dtype=np.int16), "site": level.astype(np.int16)})
+        said = [np.where(rng.random(n) < p, true, 1 - true) for p in (0.75, right[level])]
+        resamples = Resamples.draw(base.units, 200, seed)
+        fair, unfair = (
+            estimate([replace(base, scores=0.3 + 0.4 * np.eye(2)[s])], card, resamples, metrics=["accuracy"])
+            for s in said
+        )
+        return one(fair.minus(unfair, "unfair"), "accuracy", group="site", group_level="ratio")
+
+    found = [ratio(seed) for seed in range(60)]
+    assert np.mean([d.low <= 1 - 0.6 / 0.9 <= d.high for d in found]) >= 0.8  # 0.7 of quantiles of draws
+    assert all(d.low <= d.value <= d.high for d in found)

@@ -115,6 +115,29 @@ def _debiased(value: Floats, drawn: Floats) -> tuple[Floats, Floats, Floats]:
     return value - bias - wide * np.sqrt(variance + bias**2), value + wide * np.sqrt(variance), undefined
 
 
+def debiased_difference(ours: Floats, theirs: Floats) -> tuple[Floats, Floats]:
+    """Return low and high of ``ours - theirs``, paired draws [E, 1 + B] of ``debiased`` metrics.
+
+    1.96 times the standard deviation of the paired draws, and on either side as far as one of the two may be biased:
+    what its own interval reaches down beyond 1.96 standard deviations, at most to 0. Pairing takes away the chance that
+    both share, not the bias, which is larger the better calibrated a method is.
+    """
+    difference = np.where(np.abs(ours - theirs) > _NO_SPREAD, ours - theirs, 0.0)
+    value = difference[:, 0]
+    _, variance, _ = _moments(value, difference[:, 1:])
+    chance = student(np.full(1, np.inf)) * np.sqrt(variance)
+    # What is the same in every draw has the same bias.
+    apart = (difference != 0).any(axis=1)
+    return value - chance - apart * _reach_of_bias(ours), value + chance + apart * _reach_of_bias(theirs)
+
+
+def _reach_of_bias(draws: Floats) -> Floats:
+    value = draws[:, 0]
+    low, high, _ = _debiased(value, draws[:, 1:])
+    reach: Floats = np.clip((value - low) - (high - value), 0.0, value)
+    return reach
+
+
 def _moments(value: Floats, drawn: Floats) -> tuple[Floats, Floats, Floats]:
     """Bias and variance of the defined draws [E, B], NaN where too few are, and the share of undefined ones."""
     if drawn.shape[1] == 0:

@@ -85,7 +85,8 @@ class Estimates:
             raise ValueError("estimates of different resamples are not paired")
         same = np.array_equal(a.ids, b.ids) and np.array_equal(a.unit, b.unit) and np.array_equal(a.truth, b.truth)
         where = (self.method, other.method if versus is None else versus, a.predictions.level)
-        return paired(self.estimates, other.estimates, where, same_rows=same)
+        task = a.benchmark.task
+        return paired(self.estimates, other.estimates, where, task=task, same_rows=same)
 
     def _row(self, e: Estimate, facts: Floats) -> MetricRow:
         low, high, undefined = (number(x) for x in facts)
