@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, false_discovery_control, norm, t
 from sklearn.metrics import roc_auc_score
 
+from vlmeval.compare.pair import tested_units as counted_units
 from vlmeval.compare.verdicts import p_text
 from vlmeval.stats import Resamples
 from vlmeval.stats.multiplicity import adjusted, holm
@@ -46,6 +47,13 @@ def test_images_of_one_lesion_count_once_by_the_majority() -> None:
     found = mcnemar(ours, ~ours, units)
     # y: one of two images is not more than half, for either.
     assert (found.both, found.only_ours, found.only_theirs, found.neither) == (0, 2, 0, 1)
+
+
+def test_mcnemar_of_fewer_than_ten_units_is_suppressed_as_every_other_number_is() -> None:
+    ours, theirs = two_models(units=9)
+    found = counted_units([ours], [theirs], card(), Resamples.draw(ours.units, 0))
+    assert (found.both, found.only_a, found.only_b, found.neither, found.p) == (None,) * 5
+    assert "fewer than 10" in str(found.reason)
 
 
 @given(P_VALUES)

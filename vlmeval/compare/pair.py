@@ -14,6 +14,7 @@ import numpy as np
 from vlmeval.records import Benchmark, Decision, Predictions
 from vlmeval.records.comparison import McNemar, PairedNumber
 from vlmeval.stats import Resamples
+from vlmeval.stats.cells import whole
 from vlmeval.stats.paired.exchange_test import compare
 from vlmeval.stats.paired.mcnemar import mcnemar
 from vlmeval.stats.paired.swaps import Swaps
@@ -56,10 +57,13 @@ def tested_units(a: Side, b: Side, card: Benchmark, resamples: Resamples) -> McN
     if any(p.decision.rule != "argmax" for p in (*a, *b)):
         return McNemar(reason="thresholds per class do not give each row one class")
     tables = [Table.of(side[0], card, resamples) for side in (a, b)]
+    few = whole(tables[0]).why_suppressed(None)
+    if few is not None:
+        return McNemar(reason=few)
     rows = np.arange(len(tables[0].top))
     right = [table.truth[rows, table.top] for table in tables]
     counts = mcnemar(right[0], right[1], tables[0].unit)
-    whole = len(np.unique(tables[0].unit)) == len(rows)
+    alone = len(np.unique(tables[0].unit)) == len(rows)
     unit = card.unit.name
     rule = f"more than half of the images of a {unit} are classified rightly"
     return McNemar(
@@ -68,7 +72,7 @@ def tested_units(a: Side, b: Side, card: Benchmark, resamples: Resamples) -> McN
         only_b=counts.only_theirs,
         neither=counts.neither,
         p=counts.p,
-        rule=f"the {unit} is classified rightly" if whole else rule,
+        rule=f"the {unit} is classified rightly" if alone else rule,
     )
 
 
