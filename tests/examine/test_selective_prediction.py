@@ -145,6 +145,18 @@ def test_small_levels_and_all_equal_scores_are_no_obstacle() -> None:
     assert share.value == 1
 
 
+def test_no_point_of_a_curve_rests_on_fewer_units_than_are_reported_of() -> None:
+    few = scored(seed=1, units=12)
+    part = examined_by(examine_selective, subject([few], [], card(), draws=20))
+    whole = next(c for c in part.curves if c.group is None)
+    assert min(whole.x) * 12 >= 10
+    assert whole.x[-1] == 1
+    assert len(whole.x) == len(whole.y) == len(whole.low) == len(whole.high)
+    aside = next(r for r in part.rows if r.metric == "risk-at-80-coverage" and r.group is None)
+    assert (aside.value, aside.low) == (None, None)
+    assert "fewer than 10 answered" in str(aside.reason)
+
+
 def test_the_difference_between_the_ends_of_the_scale_has_an_interval_that_finds_it_and_only_then() -> None:
     """People with dark skin get scores that say little: they are referred; without that the interval holds 0."""
 

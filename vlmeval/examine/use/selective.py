@@ -46,7 +46,7 @@ from vlmeval.stats.table import PROBABILITY_KINDS, Table
 ANSWERED: Final = 0.8
 AT: Final = "operating:answer-80"
 GRID: Final = tuple(i / 40 for i in range(2, 41))
-"""Coverages of the curve; its first rows are too few to say anything."""
+"""Coverages of the curve, those left out that leave fewer than ten units answered."""
 
 
 def examine_selective(subject: Subject, part: Part) -> None:
@@ -129,15 +129,34 @@ def _curves(ground: Ground, answers: Sequence[_Answers], variant: str | None, pa
             continue
         found = [risk_coverage(a.confidence[cell.rows], a.risk[cell.rows], _drawn(table, cell), GRID) for a in answers]
         draws = ground.seeds.mean(np.concatenate([f.at for f in found])).draws
-        support = [max(1, int(c * cell.n_units)) for c in GRID]
-        low, high, _ = limits("score", draws.T, support, (0.0, 1.0))
-        band = {"x": GRID, "y": rounded(draws[0]), "low": rounded(low), "high": rounded(high)}
-        part.curves.append(CurveUsed.model_validate(common | band))
+        # A point rests on the rows answered there: of fewer units than the small-cell rule wants it is not drawn.
+        shown = [i for i, c in enumerate(GRID) if _answered(c, cell) >= SUPPRESS_BELOW]
+        support = [_answered(GRID[i], cell) for i in shown]
+        low, high, _ = limits("score", draws.T[shown], support, (0.0, 1.0))
+        x, y = tuple(GRID[i] for i in shown), rounded(draws[0, shown])
+        part.curves.append(
+            CurveUsed.model_validate(common | {"x": x, "y": y, "low": rounded(low), "high": rounded(high)})
+        )
         part.rows += [
             ground.row("aurc", cell, [f.area for f in found], variant),
             ground.row("excess-aurc", cell, [f.area - f.best for f in found], variant),
-            ground.row("risk-at-80-coverage", cell, [f.at[:, GRID.index(ANSWERED)] for f in found], variant),
+            ground.row(
+                "risk-at-80-coverage",
+                cell,
+                [f.at[:, GRID.index(ANSWERED)] for f in found],
+                variant,
+                reason=_too_few(_answered(ANSWERED, cell), cell.unit),
+            ),
         ]
+
+
+def _answered(share: float, cell: Cell) -> int:
+    return int(share * cell.n_units + 1e-9)
+
+
+def _too_few(units: int, noun: str) -> str | None:
+    few = units < SUPPRESS_BELOW
+    return f"suppressed: fewer than {SUPPRESS_BELOW} answered {noun}s ({units})" if few else None
 
 
 def _drawn(table: Table, cell: Cell) -> npt.NDArray[np.uint8]:
@@ -175,7 +194,7 @@ def _measured_at(
     risk = ground.mean(cell, [a.risk for a in answers], among=answered)
     unit, name = ground.seeds.table.unit, cell.unit
     fewest = min((among(cell, rows, unit).n_units for rows in answered), default=0)
-    few = f"suppressed: fewer than {SUPPRESS_BELOW} answered {name}s ({fewest})" if fewest < SUPPRESS_BELOW else None
+    few = _too_few(fewest, name)
     left = among(cell, answered[0], unit) if cell.why_suppressed(None) is None else cell
     return (
         Measured(ground.row("coverage-at-threshold", cell, share, AT), share),
