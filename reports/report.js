@@ -69,6 +69,24 @@
   waiting.forEach((box) => eager.observe(box));
   idle(drawRest);
 
+  // ---- what is folded: a link into it opens it; what opens draws its charts
+  const unfold = () => {
+    let id = "";
+    try { id = decodeURIComponent(location.hash.slice(1)); } catch { return; }
+    const target = id && document.getElementById(id);
+    if (!target) return;
+    let box = target.closest("details");
+    if (!box) return;
+    for (; box; box = box.parentElement.closest("details")) box.open = true;
+    target.scrollIntoView({ behavior: "instant" });
+  };
+  const drawIn = (box) => { for (const one of box.querySelectorAll("[data-chart]")) if (one.clientWidth > 0) drawOnce(one); };
+  for (const box of document.querySelectorAll("details")) {
+    box.addEventListener("toggle", () => { if (box.open) drawIn(box); });
+  }
+  window.addEventListener("hashchange", unfold);
+  unfold();
+
   // ---- tables: a click on a heading sorts; cells without a number go last either way
   const keyOf = (row, column) => {
     const cell = row.cells[column];
@@ -94,9 +112,17 @@
   for (const table of document.querySelectorAll("table.sortable")) {
     for (const heading of table.tHead.rows[0].cells) {
       const button = document.createElement("button");
+      const link = heading.querySelector("a"); // a link cannot stand in a button: it follows it as a question mark
+      if (link) link.replaceWith(...link.childNodes);
       button.type = "button";
       button.append(...heading.childNodes);
       heading.append(button);
+      if (link) {
+        link.setAttribute("aria-label", `How it is computed: ${link.hash.replace("#metric-", "")}`);
+        link.textContent = "?";
+        link.className = "ask";
+        heading.append(" ", link);
+      }
       button.addEventListener("click", () => sortBy(table, heading));
     }
   }
@@ -121,10 +147,11 @@
   const print = document.getElementById("print");
   print.hidden = false;
   print.addEventListener("click", () => window.print());
-  let opened = [];
+  let opened = []; // the style opens them in print as well, but only script draws their charts
   window.addEventListener("beforeprint", () => {
     opened = [...document.querySelectorAll("details:not([open])")];
     for (const box of opened) box.open = true;
+    drawIn(document);
   });
   window.addEventListener("afterprint", () => { for (const box of opened) box.open = false; });
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,57 @@ def test_deep_links_open_their_section(open_page: Open) -> None:
     assert page.locator(".contents a[aria-current]").all_text_contents() == ["Decisions"]
 
 
+def test_a_link_into_what_is_folded_opens_it_and_draws_its_charts(open_page: Open) -> None:
+    page = open_page("multi")
+    folded = page.locator("#calibration details.source").first
+    assert folded.get_attribute("open") is None
+    page.goto(page.url.partition("#")[0] + "#" + folded.get_attribute("id"))
+    page.wait_for_function("id => document.getElementById(id).open", arg=folded.get_attribute("id"))
+    page.wait_for_function("e => e.querySelectorAll('[data-chart] svg').length >= 2", arg=folded.element_handle())
+    top = folded.evaluate("e => e.getBoundingClientRect().top")
+    assert -20 < top < 300
+    assert page.locator(".chart.failed").count() == 0
+
+
+def test_a_deep_link_opens_what_is_folded_when_the_page_loads(open_page: Open) -> None:
+    page = open_page("single", part="#group-monk-us")
+    assert page.locator("#group-monk-us").get_attribute("open") is not None
+    assert -20 < page.evaluate("document.querySelector('#group-monk-us').getBoundingClientRect().top") < 300
+
+
+def test_one_source_is_open_and_each_folded_one_says_its_weakest_level_in_a_line(open_page: Open) -> None:
+    page = open_page("multi")
+    for section in ("skin-tone", "calibration", "selective", "conformal", "operating"):
+        assert page.locator(f"#{section} div.source").count() == 1
+        lines = page.locator(f"#{section} details.source > summary").all_inner_texts()
+        assert lines
+        assert all("Weakest: " in line or "No level has enough" in line for line in lines), lines
+
+
+def test_what_is_folded_opens_with_the_keyboard(open_page: Open) -> None:
+    page = open_page("single")
+    page.locator("#skin-tone details.source > summary").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#skin-tone details.source").get_attribute("open") is not None
+
+
+def test_print_draws_the_charts_of_what_was_folded(open_page: Open) -> None:
+    page = open_page("multi")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.wait_for_function("[...document.querySelectorAll('[data-chart]')].every(c => c.querySelector('svg'))")
+    assert page.locator(".chart.failed").count() == 0
+
+
+def test_headings_go_down_one_level_at_a_time(open_page: Open) -> None:
+    page = open_page("multi")
+    levels = page.evaluate(
+        "[...document.querySelectorAll('h1,h2,h3,h4,h5,[role=heading]')].map("
+        "h => Number(h.getAttribute('aria-level') || h.tagName[1]))"
+    )
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
 def test_prints_to_pdf_with_all_details_open(open_page: Open) -> None:
     page = open_page("multi")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
@@ -206,6 +258,7 @@ def test_axe_finds_nothing_serious(browser: Any, files: dict[str, Path], name: s
     page = context.new_page()
     page.goto(files[name].as_uri())
     page.wait_for_selector("html[data-charts=done]", timeout=60_000)
+    page.evaluate("for (const box of document.querySelectorAll('details')) box.open = true")
     page.add_script_tag(path=str(AXE))
     found = page.evaluate("axe.run(document)")
     context.close()

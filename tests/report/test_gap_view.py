@@ -34,9 +34,9 @@ def row(**facts: Any) -> MetricRow:
 @pytest.mark.parametrize(
     ("p", "adjusted", "words", "chance"),
     [
-        (0.003, 0.02, "p = 0.003 (adjusted 0.020)", False),
-        (0.0005, 0.0005, "p < 0.001 (adjusted < 0.001)", False),
-        (0.21, 0.4, "p = 0.21 (adjusted 0.40)", True),
+        (0.003, 0.02, "p = 0.003, adjusted 0.020", False),
+        (0.0005, 0.0005, "p < 0.001, adjusted < 0.001", False),
+        (0.21, 0.4, "p = 0.21, adjusted 0.40", True),
         (None, None, None, None),
     ],
 )

@@ -160,7 +160,7 @@ def test_an_estimated_group_is_marked_wherever_it_is_shown(compared: Run) -> Non
     assert "its only validation here" in words(page, "tone-sources")
     assert "not validated for dermatoscopy" in words(page, "tone-sources")
     assert group.id not in [source["id"] for source in view["headline"]["tone"]["sources"]]
-    table = re.search(rf'<div class="stratum" id="group-{group.id}">.*?</table>', page, re.DOTALL)
+    table = re.search(rf'<(?:div|details) class="source" id="group-{group.id}">.*?</table>', page, re.DOTALL)
     assert table is not None
     answered = [level for level in group.levels if not level.missing]
     assert all(level.name in table.group() for level in answered)

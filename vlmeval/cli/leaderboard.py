@@ -67,7 +67,7 @@ def leaderboard(
         console.print_json({"leaderboard": view})
     elif output is not None and chosen is not None:
         show(view)
-        _write(output, _made(view, chosen))
+        _write(output, _made(view, chosen), linked=chosen is Format.html)
     elif chosen is not None:
         typer.echo(_made(view, chosen), nl=False)
     else:
@@ -99,12 +99,16 @@ def _made(view: View, form: Format) -> str:
     return makers[form](view)
 
 
-def _write(target: Path, text: str) -> None:
+def _write(target: Path, text: str, *, linked: bool) -> None:
+    """Write the file and, where it links to it, the page that says how everything is computed beside it."""
     from vlmeval import store
     from vlmeval.atomic import write_text
+    from vlmeval.report import HOW_FILE, how_page
 
     with store.writing(target, "name a file that can be written: -o FILE"):
         write_text(target, text)
+        if linked:
+            write_text(target.with_name(HOW_FILE), how_page())
     console.out().print(f"leaderboard: {target}", markup=False)
 
 

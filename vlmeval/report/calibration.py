@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vlmeval.examine.calibration.recalibrated import probability_metrics
+from vlmeval.examine.measured_gap import LAST_FIRST
 from vlmeval.records import CurveUsed, GroupSpec, MethodUsed, RunRecord, Variant
 from vlmeval.report.examined import Found, level_lines, level_view, line, measure_view, no_tones, tone_groups
+from vlmeval.report.folds import brief
 from vlmeval.report.lookup import Rows, View, cell
+from vlmeval.report.text import lower_first
 
 VARIANTS: Final = ("calibration:temperature", "calibration:platt")
 NAMES: Final = dict(zip(VARIANTS, ("temperature scaling", "Platt scaling"), strict=True))
@@ -106,17 +109,24 @@ def _tone(
         )
         if lines
     ]
+    metric = measure_view("ece", record.benchmark.task)
+    levels = [
+        {
+            **level_view(lv),
+            "before": cell(before.average(headline, "ece", group.id, lv.id)),
+            "after": cell(after.average(headline, "ece", group.id, lv.id)),
+        }
+        for lv in group.levels
+    ]
+    gap = cell(before.average(headline, "ece", group.id, LAST_FIRST))
     return {
         "id": group.id,
         "name": group.name,
-        "metric": measure_view("ece", record.benchmark.task),
+        "estimated": group.estimated,
+        "brief": brief(
+            f"{lower_first(metric['short'])} as given", [(row, row["before"]) for row in levels], gap, lower=True
+        ),
+        "metric": metric,
         "panels": panels,
-        "rows": [
-            {
-                **level_view(lv),
-                "before": cell(before.average(headline, "ece", group.id, lv.id)),
-                "after": cell(after.average(headline, "ece", group.id, lv.id)),
-            }
-            for lv in group.levels
-        ],
+        "rows": levels,
     }

@@ -7,6 +7,7 @@ from typing import Any, Final
 from vlmeval.examine.measured_gap import LAST_FIRST
 from vlmeval.records import GroupSpec, MethodUsed, RunRecord
 from vlmeval.report.examined import Found, level_view, no_tones, tone_groups
+from vlmeval.report.folds import brief
 from vlmeval.report.lookup import Rows, View, cell
 
 GLOBAL: Final = "conformal:global"
@@ -52,21 +53,26 @@ def _cells(rows: Rows, headline: MethodUsed, group: str | None, level: str | Non
 def _tone(group: GroupSpec, found: Found, headline: MethodUsed) -> View:
     one, own = found.rows(GLOBAL), found.rows(f"conformal:by-{group.id}")
     chosen = _parameters(found, f"conformal:by-{group.id}", headline)
+    gap = {
+        "one": _cells(one, headline, group.id, LAST_FIRST),
+        "own": _cells(own, headline, group.id, LAST_FIRST),
+    }
+    levels = [
+        {
+            **level_view(lv),
+            "one": _cells(one, headline, group.id, lv.id),
+            "own": _cells(own, headline, group.id, lv.id),
+            "units": chosen.get(lv.id, {}).get("units"),
+            "expected": chosen.get(lv.id, {}).get("expected"),
+        }
+        for lv in group.levels
+    ]
+    covered = [(row, row["one"]["coverage"]) for row in levels]
     return {
         "id": group.id,
         "name": group.name,
-        "gap": {
-            "one": _cells(one, headline, group.id, LAST_FIRST),
-            "own": _cells(own, headline, group.id, LAST_FIRST),
-        },
-        "rows": [
-            {
-                **level_view(lv),
-                "one": _cells(one, headline, group.id, lv.id),
-                "own": _cells(own, headline, group.id, lv.id),
-                "units": chosen.get(lv.id, {}).get("units"),
-                "expected": chosen.get(lv.id, {}).get("expected"),
-            }
-            for lv in group.levels
-        ],
+        "estimated": group.estimated,
+        "brief": brief("share of sets with the truth", covered, gap["one"]["coverage"]),
+        "gap": gap,
+        "rows": levels,
     }

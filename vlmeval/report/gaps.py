@@ -26,7 +26,7 @@ LEVEL: Final = 0.05
 
 
 def gap_cell(row: MetricRow | None) -> View | None:
-    """Return a gap as a cell, with its test in words where there was one: ``p = 0.003 (adjusted 0.02)``."""
+    """Return a gap as a cell, with its test in words where there was one: ``p = 0.003, adjusted 0.020``."""
     found = cell(row)
     if row is None or found is None:
         return None
@@ -38,7 +38,7 @@ def _test(row: MetricRow) -> str | None:
         return None
     if row.p_adjusted is None:
         return p_text(row.p)
-    return f"{p_text(row.p)} (adjusted {p_text(row.p_adjusted).removeprefix('p = ').removeprefix('p ')})"
+    return f"{p_text(row.p)}, adjusted {p_text(row.p_adjusted).removeprefix('p = ').removeprefix('p ')}"
 
 
 def verdict(metrics: list[View], errors: list[View], classes: View | None) -> str | None:

@@ -9,10 +9,12 @@ import statistics
 from typing import Final
 
 from vlmeval.records import MethodUsed, RunRecord
+from vlmeval.report.folds import brief
 from vlmeval.report.lookup import Differences, Rows, View, cell, whole_methods, zero_shot_method
 from vlmeval.report.names import metric_view
 from vlmeval.report.strata import leading_metric, shared_classes
 from vlmeval.report.tables import leading_chance
+from vlmeval.report.text import lower_first
 
 GAP: Final = "last-first"
 UNTRAINED: Final = ("zero-shot", "scored")
@@ -111,12 +113,22 @@ def _source(record: RunRecord, rows: Rows, headline: MethodUsed, tone: View) -> 
         "name": tone["name"],
         "metric": leading["metric"],
         "averaged": leading["averaged"],
+        "estimated": tone["estimated"],
+        "brief": _brief(leading, lines, levels),
         "over": shared_classes(leading, record),
         "levels": [{"name": lv["name"], "n_units": lv["cell"]["n_units"]} for lv in levels],
         "gap": f"{answered[-1]['name']} minus {answered[0]['name']}" if len(answered) > 1 else None,
         "rows": lines,
         "versus": any(line["versus"] is not None for line in lines),
     }
+
+
+def _brief(leading: View, lines: list[View], levels: list[View]) -> View | None:
+    """Return the line of a folded source: where the page's own method is weakest, and its gap."""
+    own = next((line for line in lines if line["headline"]), lines[0])
+    named = f"{own['name']}, {lower_first(leading['metric']['short'])}"
+    lower = leading["metric"]["direction"] == "lower"
+    return brief(named, list(zip(levels, own["cells"], strict=True)), own["gap"], lower=lower)
 
 
 def _by_level(

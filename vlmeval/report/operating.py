@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from vlmeval.examine.measured_gap import LAST_FIRST
 from vlmeval.records import GroupSpec, MethodUsed, RunRecord, Variant
 from vlmeval.report.examined import NOT_EXAMINED, Found, level_view, line, measure_view, no_tones, tone_groups
+from vlmeval.report.folds import brief
 from vlmeval.report.lookup import Rows, View, cell
+from vlmeval.report.text import lower_first
 
 TARGETS: Final = ("sensitivity-90", "sensitivity-95", "specificity-90")
 METRICS: Final = ("sensitivity", "specificity", "precision", "npv", "flagged")
@@ -58,22 +61,28 @@ def _cell(
 
 
 def _tone(group: GroupSpec, found: Found, targets: list[Variant], headline: MethodUsed, averaging: str) -> View:
+    made = [
+        {
+            "title": _title(v),
+            "rows": [
+                {
+                    **level_view(lv),
+                    "cells": [_cell(found.rows(v.id), headline, m, averaging, group.id, lv.id) for m in METRICS],
+                }
+                for lv in group.levels
+            ],
+        }
+        for v in targets
+    ]
+    leading, first = made[0], targets[0]
+    levels = [(row, row["cells"][0]) for row in leading["rows"]]
+    gap = _cell(found.rows(first.id), headline, METRICS[0], averaging, group.id, LAST_FIRST)
     return {
         "id": group.id,
         "name": group.name,
-        "targets": [
-            {
-                "title": _title(v),
-                "rows": [
-                    {
-                        **level_view(lv),
-                        "cells": [_cell(found.rows(v.id), headline, m, averaging, group.id, lv.id) for m in METRICS],
-                    }
-                    for lv in group.levels
-                ],
-            }
-            for v in targets
-        ],
+        "estimated": group.estimated,
+        "brief": brief(f"sensitivity at the target “{lower_first(leading['title'])}”", levels, gap),
+        "targets": made,
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from vlmeval.examine.measured_gap import LAST_FIRST
 from vlmeval.records import CurveUsed, GroupSpec, MethodUsed, RunRecord
 from vlmeval.report.examined import Found, level_lines, level_view, line, no_tones, tone_groups
+from vlmeval.report.folds import brief
 from vlmeval.report.lookup import Rows, View, cell
 
 AT: Final = "operating:answer-80"
@@ -69,15 +70,18 @@ def _cells(
 def _tone(group: GroupSpec, found: Found, own: Rows, headline: MethodUsed, curves: list[CurveUsed]) -> View:
     by_level = {c.group_level: c for c in curves if c.group == group.id}
     at = found.rows(AT)
+    gap = {
+        "answered": cell(at.averaged(headline, "coverage-at-threshold", "overall", group.id, LAST_FIRST)),
+        "risk": cell(at.averaged(headline, "risk-at-threshold", "overall", group.id, LAST_FIRST)),
+    }
+    levels = [level_view(lv) | _cells(own, at, headline, by_level.get(lv.id), group.id, lv.id) for lv in group.levels]
+    referred = brief("share answered", [(row, row["answered"]) for row in levels], gap["answered"])
     return {
         "id": group.id,
         "name": group.name,
+        "estimated": group.estimated,
+        "brief": referred or brief("error, all answered", [(row, row["everyone"]) for row in levels], lower=True),
         "lines": level_lines(group, curves),
-        "gap": {
-            "answered": cell(at.averaged(headline, "coverage-at-threshold", "overall", group.id, LAST_FIRST)),
-            "risk": cell(at.averaged(headline, "risk-at-threshold", "overall", group.id, LAST_FIRST)),
-        },
-        "rows": [
-            level_view(lv) | _cells(own, at, headline, by_level.get(lv.id), group.id, lv.id) for lv in group.levels
-        ],
+        "gap": gap,
+        "rows": levels,
     }

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from vlmeval.records import GroupLevel, GroupSpec, MethodUsed, RunRecord
+from vlmeval.report.folds import brief
 from vlmeval.report.gaps import GAPS, class_gaps, error_gaps, gap_cell, verdict
 from vlmeval.report.lookup import Rows, View, cell
 from vlmeval.report.names import AVERAGING_NAMES, SAME_FOR_ALL, metric_view
 from vlmeval.report.tables import leading_chance
+from vlmeval.report.text import lower_first
 
 TABLE_METRIC: Final = "auroc"
 TINY: Final = 1e-12
@@ -42,6 +44,7 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
         "errors": [],
         "class_gaps": None,
         "verdict": None,
+        "brief": None,
     }
     if group.unavailable is not None:
         return view
@@ -55,6 +58,7 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
     view["errors"] = error_gaps(group, rows, headline, record)
     view["class_gaps"] = class_gaps(group, rows, headline, record)
     view["verdict"] = verdict(view["metrics"], view["errors"], view["class_gaps"])
+    view["brief"] = _brief(view)
     view["too_narrow"] = {"common": narrow[0], "classes": k} if narrow else None
     view["classes"] = [
         {
@@ -115,6 +119,17 @@ def _metric(metric: str, averaging: str, group: GroupSpec, rows: Rows, headline:
 def comparable(metric: View) -> bool:
     """Tell whether the levels of a metric are over the same classes, so that one can be called weaker than another."""
     return any(gap["cell"]["value"] is not None for gap in metric["gaps"])
+
+
+def _brief(view: View) -> View | None:
+    """Return the line that a folded source has: the weakest level and the gap of the metric its levels compare by."""
+    metric = leading_metric(view)
+    if metric is None:
+        return None
+    named = ", ".join(t for t in (lower_first(metric["metric"]["short"]), metric["averaged"]) if t)
+    gap = next((g["cell"] for g in metric["gaps"] if g["id"] == "last-first"), None)
+    lower = metric["metric"]["direction"] == "lower"
+    return brief(named, [(lv, lv["cell"]) for lv in metric["levels"]], gap, lower=lower)
 
 
 def leading_metric(group: View) -> View | None:

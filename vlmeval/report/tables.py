@@ -6,11 +6,10 @@ from typing import Any, Final
 
 from vlmeval.records import MethodUsed, MetricRow, RunRecord
 from vlmeval.report.about import decided
+from vlmeval.report.folds import fold_of, folds_view
 from vlmeval.report.lookup import Rows, View, cell
 from vlmeval.report.names import AVERAGING_NAMES, REFERENCES, metric_view, references
 
-KEPT: Final = ("ece", "brier")
-"""Of probabilities what stands among the first metrics."""
 CLASS_METRICS: Final = ("auroc", "average-precision", "sensitivity", "specificity", "precision", "f1")
 
 
@@ -31,19 +30,15 @@ def overall_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
         for metric, averaging in sorted(pairs, key=lambda pair: first.get(pair[0], len(first)))
     ]
     # Where the card knows nothing of malignancy, one line says so.
-    unknown = [line for line in lines if line["metric"]["family"] == "malignancy" and _aside(line)]
+    unknown = [line for line in lines if line["metric"]["family"] == "malignancy" and _is_empty(line)]
     lines = [line for line in lines if line not in unknown[1:]]
     for line in lines:
-        line["aside"] = not line["weighted"] and line["metric"]["id"] not in first and _aside(line)
-    return {"levels": [m.level for m in methods], "rows": lines}
+        line["fold"] = fold_of(line, first)
+    return {"levels": [m.level for m in methods], "rows": lines, "folds": folds_view(lines)}
 
 
-def _aside(line: View) -> bool:
-    """Whether a line stands in the second table: the first is for ranks and decisions, and what the card leads with."""
-    metric = line["metric"]
-    if metric["family"] == "malignancy":
-        return all(one is None or one["value"] is None for one in line["cells"])
-    return metric["family"] in ("probabilities", "operating") and metric["id"] not in KEPT
+def _is_empty(line: View) -> bool:
+    return all(one is None or one["value"] is None for one in line["cells"])
 
 
 def leading_chance(record: RunRecord, rows: Rows, method: MethodUsed, metric: str) -> float | None:
