@@ -200,3 +200,16 @@ def test_every_validation_unit_counts_once_however_many_pictures_it_has() -> Non
     parts = [examined_by(examine_conformal, subject([evaluated], [v], card(), draws=10)) for v in (validation, more)]
     assert [v.parameters for v in parts[0].variants] == [v.parameters for v in parts[1].variants]
     assert parts[0].rows == parts[1].rows
+
+
+def test_a_class_without_scores_leaves_no_infinite_number_in_the_record() -> None:
+    """More than a tenth of the validation units have it: only sets of every class keep the promise."""
+    benchmark = card()
+    missing = benchmark.class_ids[0]
+    evaluated, validation = (replace(scored(seed=s, name=f"s{s}-"), unscored=(missing,)) for s in (1, 2))
+    part = examined_by(examine_conformal, subject([evaluated], [validation], benchmark, draws=20))
+    chosen = next(v for v in part.variants if v.id == GLOBAL).parameters
+    assert [one["threshold"] for one in chosen.values()] == [None]
+    found = {r.metric: r.value for r in part.rows if r.variant == GLOBAL and r.group is None and r.class_id is None}
+    assert found["conformal-coverage"] == 1
+    assert found["conformal-size"] == len(benchmark.class_ids)

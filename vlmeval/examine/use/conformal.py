@@ -220,7 +220,10 @@ def _too_few(scored: _Scored, rows: Bools) -> str:
 
 
 def _shown(found: Sequence[float | None], units: int) -> Any:
-    """Return the threshold (one a seed), the units it is from, and the range that coverage is to be expected in."""
-    short = [None if t is None else float(f"{t:.6g}") for t in found]
+    """Return the threshold (one a seed), the units it is from, and the range that coverage is to be expected in.
+
+    No threshold (None): every set holds every class, for too many validation units have one that cannot be scored.
+    """
+    short = [None if t is None or np.isinf(t) else float(f"{t:.6g}") for t in found]
     expected = [round(x, 4) for x in expected_coverage(units, ALPHA)]
     return {"threshold": short[0] if len(short) == 1 else short, "units": units, "expected": expected}
