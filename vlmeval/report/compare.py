@@ -71,7 +71,7 @@ def build_comparison(found: Comparison) -> View:
     return {
         "schema": COMPARISON_VIEW,
         "kind": "comparison",
-        "title": labels[0]
+        "title": (f"{labels[0]}: {leading[0].a.name} against {leading[0].b.name}" if len(leading) == 1 else labels[0])
         if len(labels) == 1
         else " against ".join(labels[:2]) + (f" and {len(labels) - 2} more" if labels[2:] else ""),
         "vlmeval": found.vlmeval,

@@ -67,7 +67,7 @@ def brief(
     levels
         Each level (``name``, ``missing``) with its cell.
     gap
-        Last minus first level.
+        Last minus first level, or another gap with its ``name``.
     lower
         Whether lower is better.
     """
@@ -79,5 +79,5 @@ def brief(
     if not known:
         return None
     _, name, weakest = (max if lower else min)(known, key=lambda one: one[0])
-    shown = None if gap is None or gap["value"] is None else {"test": None} | gap
+    shown = None if gap is None or gap["value"] is None else {"test": None, "name": "Last minus first level"} | gap
     return {"metric": metric, "level": name if len(known) > 1 else None, "only": name, "cell": weakest, "gap": shown}

@@ -61,7 +61,7 @@ def _cell(
 
 
 def _tone(group: GroupSpec, found: Found, targets: list[Variant], headline: MethodUsed, averaging: str) -> View:
-    made = [
+    made: list[View] = [
         {
             "title": _title(v),
             "rows": [
@@ -89,7 +89,7 @@ def _tone(group: GroupSpec, found: Found, targets: list[Variant], headline: Meth
 def _classes(record: RunRecord, found: Found, headline: MethodUsed) -> list[View]:
     """Return each class at the first target; nothing where only averages were reported."""
     rows = found.rows(f"operating:{TARGETS[0]}")
-    made = [
+    made: list[View] = [
         {"id": c.id, "name": c.name, "cells": [cell(rows.of_class(headline, m, c.id)) for m in METRICS]}
         for c in record.benchmark.classes
     ]

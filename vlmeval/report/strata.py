@@ -127,7 +127,8 @@ def _brief(view: View) -> View | None:
     if metric is None:
         return None
     named = ", ".join(t for t in (lower_first(metric["metric"]["short"]), metric["averaged"]) if t)
-    gap = next((g["cell"] for g in metric["gaps"] if g["id"] == "last-first"), None)
+    gaps = {g["id"]: g["cell"] | {"name": g["name"]} for g in metric["gaps"]}
+    gap = gaps.get("last-first") or gaps.get("max-min")  # levels without an order have no first and last
     lower = metric["metric"]["direction"] == "lower"
     return brief(named, [(lv, lv["cell"]) for lv in metric["levels"]], gap, lower=lower)
 
