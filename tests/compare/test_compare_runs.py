@@ -14,7 +14,7 @@ from scipy.stats import binomtest, false_discovery_control
 
 from vlmeval import store
 from vlmeval.compare import Wanted, compare_runs
-from vlmeval.compare.verdicts import better
+from vlmeval.compare.verdicts import better, verdicts
 from vlmeval.errors import UnknownNameError, UsageError
 from vlmeval.evaluate.predictions_file import Columns
 from vlmeval.records import Badge, Comparison, PairedNumber
@@ -135,6 +135,17 @@ def test_what_is_not_separable_is_said_with_both_ends_and_the_size(runs: list[Pa
     assert found.pairs[0].verdicts[1].outcome == "not-separable"
     assert f"{abs(n.low or 0):.3f} in favour of other and {abs(n.high or 0):.3f} in favour of plain" in words
     assert f"with these 120 lesions only differences above {n.detectable:.3f} would be found in 4 of 5 studies" in words
+
+
+def test_test_and_interval_that_disagree_are_said_to(compared: Comparison) -> None:
+    pair = compared.pairs[0]
+    n = number(compared, 0, "balanced-accuracy").model_copy(
+        update={"value": 0.06, "low": 0.02, "high": 0.1, "p": 0.14, "p_adjusted": 0.14}
+    )
+    card = store.read_record(Path(str(compared.runs[0].folder))).benchmark
+    (verdict,) = verdicts(pair.model_copy(update={"numbers": (n,)}), card, 1)
+    assert verdict.outcome == "not-separable"
+    assert f"could be between 0.020 and 0.100 in favour of {pair.a.name}, p = 0.14, though" in verdict.words
 
 
 def test_lower_is_better_where_it_is(folder: Path, runs: list[Path]) -> None:

@@ -116,6 +116,21 @@ def test_pairing_is_narrower_than_two_intervals() -> None:
     assert 0 < d.high - d.low < 0.5 * (row.high - row.low)
 
 
+def test_no_interval_of_a_difference_goes_beyond_what_the_metric_allows() -> None:
+    p = predictions(n=60)
+    right, wrong = p.y_true.astype(float), np.roll(p.y_true, 1, axis=1).astype(float)
+    right[:3] = wrong[:3]
+    resamples = Resamples.draw(p.units, 300)
+    good, bad = (
+        estimate([replace(p, method=m, scores=x)], benchmark(), resamples) for m, x in (("good", right), ("bad", wrong))
+    )
+    assert one(good.minus(bad), "accuracy").high == 1
+    assert one(bad.minus(good), "accuracy").low == -1
+    for d in good.minus(bad):
+        if d.metric in ("accuracy", "sensitivity", "auroc") and d.group_level != "last-first" and d.low is not None:
+            assert -1 <= d.low <= d.value <= d.high <= 1
+
+
 def test_methods_of_equally_many_seeds_are_paired_by_seed() -> None:
     p = predictions(n=200)
     resamples = Resamples.draw(p.units, 200)

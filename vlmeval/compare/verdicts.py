@@ -64,6 +64,8 @@ def _not_separable(number: PairedNumber, pair: PairCompared, card: Benchmark, te
     if number.value == 0 and number.low == number.high == 0:
         return f"not separable: {pair.a.name} and {pair.b.name} are equal in every draw{_p(number, tests)}"
     words = f"not separable: {_between(number, pair, card)}{_p(number, tests)}"
+    if number.low is not None and number.high is not None and not number.low <= 0 <= number.high:
+        words += ", though the interval leaves 0 out: the test, which decides, is not sure enough"
     if number.detectable is not None:
         units = f"{number.n_units:,} {_plural(card.unit.name)}"
         words += (
@@ -79,7 +81,11 @@ def _between(number: PairedNumber, pair: PairCompared, card: Benchmark) -> str:
     if max(abs(number.low), abs(number.high)) < TINY:
         return f"less than {TINY} apart"
     lower = metric_info(number.metric, card.task).direction == "lower"
-    ends = f"{_toward(number.low, pair, lower)} and {_toward(number.high, pair, lower)}"
+    if round(number.low, 3) * round(number.high, 3) > 0:
+        near, far = sorted((number.low, number.high), key=abs)
+        ends = f"{abs(near):.3f} and {_toward(far, pair, lower)}"
+    else:
+        ends = f"{_toward(number.low, pair, lower)} and {_toward(number.high, pair, lower)}"
     return f"{_signed(number.value or 0.0)}, could be between {ends}"
 
 

@@ -92,7 +92,9 @@ def limits(
     return *holding(value, low, high, bounds), undefined
 
 
-def holding(value: Floats, low: Floats, high: Floats, bounds: tuple[float, float]) -> tuple[Floats, Floats]:
+def holding(
+    value: Floats, low: Floats, high: Floats, bounds: tuple[float | Floats, float | Floats]
+) -> tuple[Floats, Floats]:
     """Return the interval within the bounds, and widened to its value where it does not hold it."""
     low, high = np.clip(low, *bounds), np.clip(high, *bounds)
     # A value may leave the bounds by rounding.

@@ -6,7 +6,8 @@ quantiles, as far from the value as draws of so few units should have been (sqrt
 the normal one; n as the small-cell rule counts units). `tests/simulation/paired_study.py` measures how often it holds.
 
 Calibration errors are biased upwards, the better calibrated method's more, so that quantiles of their difference miss
-it nearly always; theirs is `intervals.debiased_difference`. Every interval holds its value.
+it nearly always; theirs is `intervals.debiased_difference`. Every interval holds its value and ends where the metric's
+bounds let a difference end.
 
 What does not compare like with like has no value but a reason: values that one side does not have, rows that only one
 side has, averages over different classes (a method that leaves a class out, or never predicts it).
@@ -21,6 +22,7 @@ import numpy as np
 
 from vlmeval.records import Difference
 from vlmeval.records.benchmark import Level, Task
+from vlmeval.records.numbers import GAPS
 from vlmeval.stats.estimates import Estimate
 from vlmeval.stats.groups.extremes import difference_limits
 from vlmeval.stats.intervals import COVERAGE, debiased_difference, holding, intervals, number, student, unshrunk
@@ -65,7 +67,8 @@ def paired(
         biased = np.array([metric_info(pairs[i][0].metric, task).interval == "debiased" for i in shown])
         ends = np.where(biased, debiased_difference(mine, other), intervals(draws[:, 1:])[:2])
         wider = _spread(draws[:, 0], ends[0], ends[1], np.array(support, dtype=np.float64))
-        low[shown], high[shown] = holding(draws[:, 0], *wider, (-np.inf, np.inf))
+        widest = np.array([_widest(pairs[i][0], task) for i in shown])
+        low[shown], high[shown] = holding(draws[:, 0], *wider, (-widest, widest))
     for i in shown:
         if pairs[i][0].level in EXTREMES and not np.isnan(low[i]):
             low[i], high[i] = _of_extremes(*pairs[i])
@@ -95,6 +98,12 @@ def _spread(value: Floats, low: Floats, high: Floats, support: Floats) -> tuple[
     """Put quantiles of draws as far from the value as a sample of so few units makes them uncertain."""
     factor = unshrunk(support) * student(support) / NORMAL
     return value + (low - value) * factor, value + (high - value) * factor
+
+
+def _widest(e: Estimate, task: Task) -> float:
+    """Return the largest difference that the metric's bounds allow; a gap of two levels can differ by more."""
+    smallest, largest = metric_info(e.metric, task).bounds
+    return np.inf if e.level in GAPS else largest - smallest
 
 
 def _of_extremes(a: Estimate, b: Estimate) -> tuple[float, float]:
