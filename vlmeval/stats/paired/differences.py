@@ -6,8 +6,9 @@ quantiles, as far from the value as draws of so few units should have been (sqrt
 the normal one; n as the small-cell rule counts units). `tests/simulation/paired_study.py` measures how often it holds.
 
 Calibration errors are biased upwards, the better calibrated method's more, so that quantiles of their difference miss
-it nearly always; theirs is `intervals.debiased_difference`. Every interval holds its value and ends where the metric's
-bounds let a difference end.
+it nearly always; theirs is `intervals.debiased_difference`. Extremes over the levels of a group are biased away from
+no gap: the difference of two is made of the intervals of both and the correlation of their draws (Zou & Donner 2008).
+Every interval holds its value and ends where the metric's bounds let a difference end.
 
 What does not compare like with like has no value but a reason: values that one side does not have, rows that only one
 side has, averages over different classes (a method that leaves a class out, or never predicts it).
