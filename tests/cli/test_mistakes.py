@@ -279,7 +279,10 @@ def test_what_is_odd_in_a_file_is_in_the_record(cli: Cli, tmp_path: Path) -> Non
     options = ["--truth", "dx", "--unit", "case", "--group", "site", "--draws", 10, "--out", tmp_path / "r", "--json"]
     answer = cli("score", tmp_path / "p.csv", "--kind", "logit", *options)
     findings = store.read_record(Path(answer.json()["runs"][0]["folder"])).findings
-    assert [(finding.code, finding.count) for finding in findings] == [("unit-groups-differ", 30), ("pictures-not-compared", 0)]
+    assert [(finding.code, finding.count) for finding in findings] == [
+        ("unit-groups-differ", 30),
+        ("pictures-not-compared", 0),
+    ]
 
 
 def test_stdout_is_one_json_object_whatever_the_libraries_print(
