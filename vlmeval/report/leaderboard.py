@@ -166,18 +166,19 @@ def _row(i: int, entries: Sequence[Entry], labels: Sequence[str], found: Ranking
 
 
 def _labels(entries: Sequence[Entry]) -> list[str]:
-    """Return what rows are called where others speak of them: by model, and by as much more as tells them apart."""
-    names = [e.view["model"] for e in entries]
-    more: tuple[list[str], ...] = (
+    """Return what rows are called where others speak of them: as much of model, method and run as tells them apart."""
+    parts: tuple[list[str], ...] = (
+        [e.view["model"] for e in entries],
         [e.view["method"] for e in entries],
         [e.view["spec"] for e in entries],
         [e.record.digest[:8] for e in entries],
     )
-    for parts in more:
+    telling = [part for part in parts if len(set(part)) > 1] or [parts[0]]
+    names = telling[0]
+    for part in telling[1:]:
         if len(set(names)) == len(names):
             break
-        if len(set(parts)) > 1:
-            names = [f"{name}, {part}" for name, part in zip(names, parts, strict=True)]
+        names = [f"{name}, {more}" for name, more in zip(names, part, strict=True)]
     return names
 
 
