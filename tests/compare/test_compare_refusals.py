@@ -85,8 +85,8 @@ def test_other_truth(folder: Path, first: Path) -> None:
     assert re.fullmatch(
         "ours and truth have different truth, so they cannot be compared\n"
         "truth digest\n"
-        r"DIGEST \(l7: class \d\), as in ours \(FOLDER\)\n"
-        r"DIGEST \(l7: class \d\) in truth",
+        r"DIGEST \(l7: Melanoma\), as in ours \(FOLDER\)\n"
+        r"DIGEST \(l7: Nevus\) in truth",
         message,
     )
 

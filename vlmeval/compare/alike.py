@@ -79,7 +79,8 @@ def check_rows(first: Run, mine: Predictions, other: Run, theirs: Predictions) -
     for key, (x, y) in zip(keys, pairs, strict=True):
         if np.array_equal(x, y):
             continue
-        examples = _examples(mine, a, theirs, b, key)
+        names = [c.name for c in first.record.benchmark.classes]
+        examples = _examples((mine, a), (theirs, b), key, names)
         said = [f"{_short(_digest(v))}{example}" for v, example in zip((x, y), examples, strict=True)]
         raise _unlike(first, other, f"have different {key.split()[0]}", key, *said)
 
@@ -158,21 +159,23 @@ def _tested(record: RunRecord) -> str:
     return f"{count} images" + ("" if record.benchmark.id == MADE_UP else f", split {split}")
 
 
-def _examples(mine: Predictions, a: Index, theirs: Predictions, b: Index, key: str) -> list[str]:
-    """Name a row that differs, once as in each."""
+def _examples(
+    ours: tuple[Predictions, Index], others: tuple[Predictions, Index], key: str, names: Sequence[str]
+) -> list[str]:
+    """Name a row that differs, once as in each; rows are in the order that comes with the predictions."""
+    (mine, a), (theirs, b) = ours, others
     if key == "rows digest":
         only = (np.setdiff1d(mine.ids, theirs.ids), np.setdiff1d(theirs.ids, mine.ids))
         return [f" ({len(one)} only here, such as {one[0]})" if len(one) else "" for one in only]
     if key == "units digest":
         row = np.flatnonzero(mine.units[a] != theirs.units[b])[0]
-        return [f" ({p.ids[o][row]}: {p.units[o][row]})" for p, o in ((mine, a), (theirs, b))]
+        return [f" ({p.ids[o][row]}: {p.units[o][row]})" for p, o in (ours, others)]
     row = np.flatnonzero((mine.y_true[a] != theirs.y_true[b]).any(axis=1))[0]
-    return [f" ({p.ids[o][row]}: {_truth(p, int(o[row]))})" for p, o in ((mine, a), (theirs, b))]
+    return [f" ({p.ids[o][row]}: {_truth(p, int(o[row]), names)})" for p, o in (ours, others)]
 
 
-def _truth(predictions: Predictions, row: int) -> str:
-    found = np.flatnonzero(predictions.y_true[row]).tolist()
-    return "class " + ", ".join(str(k + 1) for k in found) if found else "no class"
+def _truth(predictions: Predictions, row: int, names: Sequence[str]) -> str:
+    return ", ".join(names[k] for k in np.flatnonzero(predictions.y_true[row]).tolist()) or "no class"
 
 
 def _digest(values: npt.NDArray[Any]) -> str:
