@@ -132,7 +132,7 @@ def test_a_small_side_has_no_value_but_a_reason(predictions: Predictions, benchm
     found, _ = shifts(replace(predictions, groups={**predictions.groups, "self": codes}), benchmark)
     of = {(s.averaging, s.group_level): s for s in found}
     assert of["macro", "dark"].value is None
-    assert "self dark: suppressed: fewer than 10 cases (5)" in str(of["macro", "dark"].reason)
+    assert "self, dark: suppressed: fewer than 10 cases (5)" in str(of["macro", "dark"].reason)
     assert of["macro", "last-first"].value is None
     assert of["macro", "light"].n_a == 200
     assert "10 positive and 10 negative cases" in str(of["macro-common", "dark"].reason)

@@ -68,7 +68,11 @@ def _shifts(examinee: Examinee, subject: Subject, pairs: Sequence[tuple[GroupSpe
     found = {(e.metric, e.averaging, e.class_id, e.group, e.level): e for e in made.estimates}
     for a, b in pairs:
         if a.id in predictions.groups and b.id in predictions.groups:
-            pair = _Pair(found, (predictions.method, predictions.level, card.unit.name), (a.id, b.id), _shared(a, b))
+            about = (predictions.method, predictions.level, card.unit.name)
+            names: dict[tuple[str | None, str | None], str] = {
+                (group.id, level.id): f"{group.name}, {level.name}" for group in (a, b) for level in group.levels
+            }
+            pair = _Pair(found, about, (a.id, b.id), _shared(a, b), names)
             for metric in leading:
                 yield from pair.shifts(metric)
 
@@ -78,12 +82,16 @@ Key = tuple[str, Averaging, str | None, str | None, str | None]
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two sources of one method: its estimates, what it is (method, level, unit), and the levels that both have."""
+    """Two sources of one method: its estimates, what it is (method, level, unit), and the levels that both have.
+
+    ``names`` are those of each source's levels, for people.
+    """
 
     found: Mapping[Key, Estimate]
     about: tuple[str, Level, str]
     sources: tuple[str, str]
     levels: Sequence[str]
+    names: dict[tuple[str | None, str | None], str]
 
     def shifts(self, metric: str) -> Iterator[Shift]:
         """Yield one metric's shifts, in each level and in the gap: plain averages, then over common classes."""
@@ -100,7 +108,7 @@ class _Pair:
     def _plain(self, metric: str, averaging: Averaging, span: Sequence[str]) -> Shift:
         sides = [[self.found[metric, averaging, None, source, level] for level in span] for source in self.sources]
         silent = [e for side in sides for e in side if e.reason is not None]
-        reason = "; ".join(f"{e.group} {e.level}: {e.reason}" for e in silent) or None
+        reason = "; ".join(f"{self.names[e.group, e.level]}: {e.reason}" for e in silent) or None
         sets = {e.classes.tobytes() for side in sides for e in side if e.classes is not None}
         if reason is None and len(sets) > 1:
             reason = OTHER_CLASSES
@@ -111,7 +119,7 @@ class _Pair:
         cells = [[[self.found[metric, "class", c, s, level] for c in classes] for level in span] for s in self.sources]
         kept = [k for k in range(len(classes)) if all(cell[k].reason is None for side in cells for cell in side)]
         sides = [[_mean(cell, kept) for cell in side] for side in cells]
-        empty = "; ".join(f"{e.group} {e.level}: no rows" for side in sides for e in side if not e.n)
+        empty = "; ".join(f"{self.names[e.group, e.level]}: no rows" for side in sides for e in side if not e.n)
         few = f"no class has {SUPPRESS_BELOW} positive and {SUPPRESS_BELOW} negative {self.about[2]}s on both sides"
         return self._shift(metric, "macro-common", sides, None if kept else empty or few)
 
