@@ -207,13 +207,6 @@ def fitted_on(validation: Predictions) -> str:
     return f"validation units ({len(np.unique(validation.units)):,})"
 
 
-def unit_weights(predictions: Predictions) -> Floats:
-    """[n] weights with which every unit counts once: one over the number of its rows."""
-    _, member, count = np.unique(predictions.units, return_inverse=True, return_counts=True)
-    weights: Floats = 1.0 / count[member]
-    return weights
-
-
 def tone_groups(benchmark: Benchmark) -> list[GroupSpec]:
     """Return the skin-tone sources that the data have, crossed groups left out."""
     return [g for g in benchmark.available_groups if g.kind == "skin-tone" and g.crossed is None]

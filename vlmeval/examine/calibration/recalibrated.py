@@ -33,11 +33,11 @@ from vlmeval.examine.measured import (
     fitted_on,
     of_tones,
     say_missing,
-    unit_weights,
     with_validation,
     with_variant,
 )
 from vlmeval.examine.subject import Examinee, Part, Subject
+from vlmeval.methods.features import unit_weights
 from vlmeval.records import Benchmark, Decision, Predictions, Variant
 from vlmeval.stats import all_metrics, estimate
 
@@ -155,7 +155,7 @@ def fit_on(validation: Predictions, benchmark: Benchmark) -> Fit | str:
 
 
 def _fit_at(smoothing: float, validation: Predictions, benchmark: Benchmark) -> Fit | str:
-    x, y, weight = logits(validation, benchmark, smoothing), validation.y_true, unit_weights(validation)
+    x, y, weight = logits(validation, benchmark, smoothing), validation.y_true, unit_weights(validation.units)
     scaling: Temperature | Platt | str
     if benchmark.task == "single-label":
         scaling = fit_temperature(x, y, weight)

@@ -48,6 +48,7 @@ from vlmeval.examine.use.conformal_sets import (
     smallest_calibration,
     threshold,
 )
+from vlmeval.methods.features import unit_weights
 from vlmeval.records import Benchmark, GroupSpec, MetricRow, Predictions, Variant
 from vlmeval.stats.cells import SUPPRESS_BELOW, Cell
 
@@ -94,8 +95,7 @@ class _Scored:
         use: Bools = np.asarray(truth.any(axis=1))
         weight = np.zeros(len(use))
         kept = np.flatnonzero(use)
-        _, member, count = np.unique(predictions.units[order][kept], return_inverse=True, return_counts=True)
-        weight[kept] = 1.0 / count[member]
+        weight[kept] = unit_weights(predictions.units[order][kept])
         groups = {name: codes[order] for name, codes in predictions.groups.items()}
         return cls(found, of_truth(found, truth), weight, use, groups)
 

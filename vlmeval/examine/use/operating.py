@@ -25,13 +25,13 @@ from vlmeval.examine.measured import (
     fitted_on,
     of_tones,
     say_missing,
-    unit_weights,
     with_validation,
     with_variant,
 )
 from vlmeval.examine.subject import Part, Subject
 from vlmeval.examine.use.operating_malignant import MALIGNANT, collapsed, two_classes
 from vlmeval.examine.use.operating_thresholds import TARGETS, Target, choose, why_not
+from vlmeval.methods.features import unit_weights
 from vlmeval.records import Benchmark, Decision, MetricRow, Predictions, Variant
 from vlmeval.records.numbers import GAPS
 from vlmeval.stats import Resamples, estimate
@@ -70,7 +70,7 @@ class _Flagged:
 
     @classmethod
     def of(cls, target: Target, evaluated: Predictions, validation: Predictions, classes: Sequence[str]) -> _Flagged:
-        weight, scarcer = unit_weights(validation), scarcer_units(validation)
+        weight, scarcer = unit_weights(validation.units), scarcer_units(validation)
         flagged = np.zeros(evaluated.scores.shape)
         thresholds: list[float | None] = []
         without: dict[str, str] = {}

@@ -32,12 +32,12 @@ from vlmeval.examine.measured import (
     rounded,
     say_missing,
     tone_groups,
-    unit_weights,
     with_validation,
 )
 from vlmeval.examine.measured_gap import Measured, gaps
 from vlmeval.examine.subject import Part, Subject
 from vlmeval.examine.use.selective_curve import risk_coverage
+from vlmeval.methods.features import unit_weights
 from vlmeval.records import Benchmark, CurveUsed, Predictions, Variant
 from vlmeval.stats.cells import SUPPRESS_BELOW, Cell
 from vlmeval.stats.intervals import limits
@@ -167,7 +167,7 @@ def _referral(ground: Ground, answers: Sequence[_Answers], validation: Sequence[
     """Choose the threshold on validation units, seed by seed, and add who is answered."""
     names = ground.seeds.table.benchmark.class_ids
     thresholds = [
-        threshold_at(confidence_of(one.scores, np.isin(names, one.unscored), one), unit_weights(one), ANSWERED)
+        threshold_at(confidence_of(one.scores, np.isin(names, one.unscored), one), unit_weights(one.units), ANSWERED)
         for one in validation
     ]
     answered = [a.confidence >= t for a, t in zip(answers, thresholds, strict=True)]
