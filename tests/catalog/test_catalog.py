@@ -70,7 +70,7 @@ def test_every_shipped_card_is_valid_and_names_prompt_sets_that_fit_it() -> None
         assert card.licence
     for benchmark in catalog.benchmarks.values():
         for prompt_id in (benchmark.prompts.default, *benchmark.prompts.compare):
-            prompts = expand_prompts(catalog.prompt_set(prompt_id), benchmark)
+            prompts = expand_prompts(catalog.prompt_set(prompt_id), benchmark).prompts
             assert tuple(prompts) == benchmark.class_ids
             assert all(prompts.values())
 
@@ -166,6 +166,11 @@ def test_the_same_data_root_twice_is_one_data_root(tmp_path: Path) -> None:
         ("names_from: card+synonyms", "names_from: here\nnames: {a: [ay]}", 10, "no words for class 'b'"),
         ('"a photo of {name}"', '"{photo}"', 8, "unknown placeholder"),
         ('"a photo of {name}"', '" "', 8, "an empty prompt"),
+        ("names_from: card+synonyms", "negatives: [healthy skin]", 9, "has negatives, and every"),
+        ("names_from: card+synonyms", "weights: {a: [1, 1]}", 9, "weights for some classes"),
+        ("names_from: card+synonyms", "weights:\n  a: [1, 1]\n  b: [1]", 11, "weights that are not one a prompt"),
+        ("names_from: card+synonyms", "includes:\n  - mine/nothing", 10, "includes a set that is not known"),
+        ("names_from: card+synonyms", "weights: {a: [0, 0], b: [1, 1]}", 9, "the value is not valid"),
     ],
 )
 def test_a_prompt_set_that_does_not_fit_is_refused_with_its_line(
@@ -188,7 +193,7 @@ def test_a_ring_of_extends_is_refused(tmp_path: Path) -> None:
 
 def test_prompts_are_templates_times_names(tmp_path: Path) -> None:
     catalog = load_catalog([write(tmp_path)])
-    prompts = expand_prompts(catalog.prompt_set("mine/names"), catalog.benchmark("mini"))
+    prompts = expand_prompts(catalog.prompt_set("mine/names"), catalog.benchmark("mini")).prompts
     assert prompts["a"] == ("Alpha", "first", "a photo of Alpha", "a photo of first")
     assert prompts["b"] == ("Beta", "a photo of Beta")
 
@@ -220,7 +225,7 @@ def test_a_name_goes_into_the_template_as_it_is(name: str) -> None:
             "prompts": {"default": "x/y"}, "licence": {"name": "l"}, "citation": "c", "homepage": "h",
         }
     )  # fmt: skip
-    prompts = expand_prompts(PromptSet.model_validate({**values, "templates": ["<{name}>"]}), card)
+    prompts = expand_prompts(PromptSet.model_validate({**values, "templates": ["<{name}>"]}), card).prompts
     assert prompts["a"] == (f"<{name}>",)
 
 

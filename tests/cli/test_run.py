@@ -261,7 +261,7 @@ def test_given_vectors_take_the_same_way(cli: Cli, world: World, checkpoint: Pat
     """Vectors that are the class prompts' own directions must score perfectly; half of them are too few."""
     catalog = load_catalog([world.root])
     benchmark = catalog.benchmark("mini")
-    prompts = expand_prompts(catalog.prompt_set("generic/names"), benchmark)
+    prompts = expand_prompts(catalog.prompt_set("generic/names"), benchmark).prompts
     texts = resolve(str(checkpoint), catalog).load("cpu", "float32").encode_texts([prompts[c][0] for c in prompts])
     photos = pd.read_csv(world.data / "photos.csv")
     vectors = texts[photos.colour.map({"r": 0, "g": 1, "b": 2})]

@@ -86,7 +86,7 @@ def test_every_prompt_fits_the_context(loaded: tuple[Any, Any, Any], card: Bench
 
     context = loaded[0].context_length
     long = open_clip.SimpleTokenizer(context_length=4 * context)
-    for prompts in expand_prompts(load_catalog().prompt_set(f"derm-demo/{name}"), card).values():
+    for prompts in expand_prompts(load_catalog().prompt_set(f"derm-demo/{name}"), card).prompts.values():
         used = (long(list(prompts)) != 0).sum(dim=1)
         assert used.max() <= context
 

@@ -46,7 +46,7 @@ def test_the_benchmark_reads_a_table(catalog: Catalog, tmp_path: Path) -> None:
 
 
 def test_the_prompts_fill_the_benchmarks_classes(catalog: Catalog) -> None:
-    prompts = expand_prompts(catalog.prompt_set("my-clinic/ward-round"), catalog.benchmark("my-clinic"))
+    prompts = expand_prompts(catalog.prompt_set("my-clinic/ward-round"), catalog.benchmark("my-clinic")).prompts
     assert prompts == {
         "eczema": ("a clinical photograph of eczema", "a clinical photograph of atopic dermatitis"),
         "tinea": (
@@ -60,7 +60,7 @@ def test_the_prompts_fill_the_benchmarks_classes(catalog: Catalog) -> None:
 def test_every_prompt_set_the_benchmark_names_is_there(catalog: Catalog) -> None:
     benchmark = catalog.benchmark("my-clinic")
     for set_id in (benchmark.prompts.default, *benchmark.prompts.compare):
-        assert set(expand_prompts(catalog.prompt_set(set_id), benchmark)) == {"eczema", "tinea"}
+        assert set(expand_prompts(catalog.prompt_set(set_id), benchmark).prompts) == {"eczema", "tinea"}
 
 
 def test_the_model_card_is_valid(catalog: Catalog) -> None:

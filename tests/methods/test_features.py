@@ -13,7 +13,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from vlmeval.methods import Units
 from vlmeval.methods.features import Features, class_weights, unit_weights
-from vlmeval.methods.zeroshot import unit_length
+from vlmeval.methods.scored import unit_length
 
 RNG = np.random.default_rng(3)
 X = (RNG.normal(size=(40, 5)) * [1, 2, 3, 4, 5] + 7).astype(np.float32)

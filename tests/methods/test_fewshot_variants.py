@@ -14,7 +14,7 @@ from scipy.special import expit, logsumexp, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from vlmeval.methods import Rule, zero_shot
+from vlmeval.methods import Rule, TextSide, zero_shot
 from vlmeval.methods.features import Features
 from vlmeval.methods.fewshot import VARIANTS, Anchor, FewShotResult, SeedPoint, few_shot
 from vlmeval.methods.fewshot.anchor import as_scores
@@ -182,10 +182,10 @@ def test_text_anchored_at_tiny_c_is_zero_shot(task: str, rule: Rule, pooling: An
     samples, images, _ = world((9, 6, 7), task, level=level)
     rng = np.random.default_rng(5)
     prompts = [rng.normal(size=(m, 12)) for m in (1, 2, 3)]
-    anchor = Anchor.of(prompts, rule, "mean-embedding")
+    anchor = Anchor.of(TextSide(prompts), rule)
     options = FewShotOptions(shots=(1, 4), seeds=2, variants=("text-anchored",))
     result = few_shot(samples, images, anchor, ask_for(pooling=pooling, c_grid=(1e-12,)), options)
-    wanted = zero_shot(samples, images, prompts, rule, pooling=pooling)[level].in_split("test")  # type: ignore[index]
+    wanted = zero_shot(samples, images, TextSide(prompts), rule, pooling=pooling)[level].in_split("test")  # type: ignore[index]
     got = one(result, "text-anchored", 4)
     np.testing.assert_array_equal(got.scored.ids, wanted.ids)
     if task == "single-label":
@@ -216,14 +216,14 @@ def job(task: str, candidates: Any, anchor: Anchor) -> Job:
 def test_the_grids_zero_is_zero_shot_itself(task: str, rule: Rule, variant: Any, candidate: Any) -> None:
     rng = np.random.default_rng(6)
     prompts = [rng.normal(size=(2, 12)) for _ in range(3)]
-    anchor = Anchor.of(prompts, rule, "mean-score")
+    anchor = Anchor.of(TextSide(prompts, "mean-score"), rule)
     assert anchor is not None
     assert candidate in VARIANTS[variant].grid(ask_for().options)
     asked = job(task, (candidate,), anchor)
     logits = VARIANTS[variant].solve([asked], Fitting(task == "single-label"))[0].logits[0]
     kind = anchor.score_kind(single_label=task == "single-label")
     samples, images, _ = world((9, 6, 7), task)
-    wanted = zero_shot(samples, images, prompts, rule, aggregation="mean-score")["unit"].in_split("test").scores
+    wanted = zero_shot(samples, images, TextSide(prompts, "mean-score"), rule)["unit"].in_split("test").scores
     if rule.kind == "cosine":
         np.testing.assert_allclose(logits / 100, wanted, atol=1e-12)
     else:
@@ -231,7 +231,7 @@ def test_the_grids_zero_is_zero_shot_itself(task: str, rule: Rule, variant: Any,
 
 
 def test_an_anchor_that_is_not_linear_is_none() -> None:
-    assert Anchor.of([np.ones((2, 3))], Rule("cosine"), "max-score") is None
+    assert Anchor.of(TextSide([np.ones((2, 3))], "max-score"), Rule("cosine")) is None
 
 
 @BOTH

@@ -238,7 +238,7 @@ def test_what_the_cards_name_is_there_and_fits() -> None:
         benchmark = catalog.benchmark(family)
         for set_id in (benchmark.prompts.default, *benchmark.prompts.compare):
             prompts = catalog.prompt_set(set_id)
-            ours = expand_prompts(prompts, benchmark)
+            ours = expand_prompts(prompts, benchmark).prompts
             assert {k: sorted(texts) for k, texts in ours.items()} == {k: sorted(v) for k, v in filled(prompts).items()}
 
 
@@ -246,6 +246,7 @@ def test_what_the_cards_name_is_there_and_fits() -> None:
 def test_generic_sets_read_well_with_every_card(set_id: str, clip_pieces: Any) -> None:
     catalog = load_catalog()
     for benchmark in catalog.benchmarks.values():
-        texts = [text for texts in expand_prompts(catalog.prompt_set(set_id), benchmark).values() for text in texts]
+        words = expand_prompts(catalog.prompt_set(set_id), benchmark)
+        texts = [text for texts in words.prompts.values() for text in texts]
         assert wrong_articles(texts) == []
         assert max(len(clip_pieces(text)) for text in texts) <= SAFE_FOR_SIGLIP

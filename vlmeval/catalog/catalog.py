@@ -17,7 +17,7 @@ from vlmeval.catalog.expand import expand_prompts
 from vlmeval.catalog.register import FILE, Register
 from vlmeval.catalog.yamlfile import YamlFile, read_yaml, validate
 from vlmeval.errors import CatalogError, UnknownNameError, UsageError
-from vlmeval.records import Benchmark, ModelCard, PromptSet
+from vlmeval.records import Benchmark, ModelCard, PromptSet, Wording
 from vlmeval.resources import data_folder, model_cards_folder
 
 C = TypeVar("C", Benchmark, ModelCard, PromptSet)
@@ -83,8 +83,8 @@ class Catalog:
         """Return a benchmark card (UnknownNameError, CatalogError)."""
         return self.benchmarks[card_id]
 
-    def expand(self, prompt_set_id: str, benchmark: Benchmark) -> dict[str, tuple[str, ...]]:
-        """Return {class id: prompts} of a prompt set for a benchmark, as `expand_prompts` does.
+    def expand(self, prompt_set_id: str, benchmark: Benchmark) -> Wording:
+        """Return the strings of a prompt set for a benchmark, as `expand_prompts` does.
 
         Raises
         ------
@@ -93,10 +93,10 @@ class Catalog:
         """
         prompt_set = self.prompt_set(prompt_set_id)
         try:
-            return expand_prompts(prompt_set, benchmark)
+            return expand_prompts(prompt_set, benchmark, self.prompt_sets)
         except CatalogError as error:
             file = read_yaml(self.prompt_sets.path(prompt_set_id))
-            error.file, error.line = str(file.path), file.line_of(tuple((error.key or "").split(".")))
+            error.file, error.line = str(file.path), file.line_of(_key_path(error.key or ""))
             raise
 
     def prompt_set(self, card_id: str) -> PromptSet:
@@ -132,6 +132,12 @@ def load_catalog(data_roots: Sequence[Path] = ()) -> Catalog:
         models = _index(root / "models", "*.yaml", models)
         registers += [root / FILE] if (root / FILE).is_file() else []
     return Catalog(benchmarks, prompts, models, registers)
+
+
+def _key_path(key: str) -> tuple[str | int, ...]:
+    """Return a dotted key as the path that lines are known by: ``includes[1]`` is the second of a list."""
+    parts = key.replace("[", ".").replace("]", "").split(".")
+    return tuple(int(part) if part.isdigit() else part for part in parts)
 
 
 def _check_root(root: Path) -> None:

@@ -44,10 +44,10 @@ def show(
             f"prompt set {prompts} is for any benchmark", hint=f"say which: vlmeval prompts show {prompts} --bench scin"
         )
     benchmark = catalog.benchmark(bench)
-    strings = catalog.expand(prompts, benchmark)
+    words = catalog.expand(prompts, benchmark)
     if json_output:
         console.print_json(
-            {"prompts": chosen.id, "benchmark": bench, "aggregation": chosen.aggregation, "strings": strings}
+            {"prompts": chosen.id, "benchmark": bench, "aggregation": chosen.aggregation, **dict(words)}
         )
         return
     out = console.out()
@@ -55,5 +55,5 @@ def show(
     out.print(f"by {escape(chosen.author)}; {escape(chosen.source)}")
     for spec in benchmark.classes:
         out.print(f"\n[bold]{escape(spec.name)}[/] ({spec.id})")
-        for text in strings[spec.id]:
+        for text in words.prompts[spec.id]:
             out.print(f"  {escape(text)}")

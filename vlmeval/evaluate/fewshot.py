@@ -15,7 +15,7 @@ from vlmeval.evaluate import assess
 from vlmeval.evaluate.material import Made, Material
 from vlmeval.evaluate.probes import ask_of, seed_used
 from vlmeval.evaluate.zeroshot import zero_shot_rule
-from vlmeval.methods import prompt_arrays
+from vlmeval.methods import TextSide
 from vlmeval.methods.fewshot import VARIANTS, Anchor, Point, SeedPoint, few_shot
 from vlmeval.records import Benchmark, Decision, Finding, MethodUsed, Predictions
 from vlmeval.stats import choose_thresholds
@@ -47,8 +47,8 @@ def anchor_of(material: Material) -> Anchor | None:
     if not material.prompts:
         return None
     rule, first = zero_shot_rule(material.plan, material.embedded), material.prompts[0]
-    classes = prompt_arrays(first.prompts, material.embedded.texts)
-    return Anchor.of(classes, rule, first.aggregation) or Anchor.of(classes, rule, "mean-embedding")
+    texts = TextSide.of(first.wording, first.aggregation, material.embedded.texts)
+    return Anchor.of(texts, rule) or Anchor.of(replace(texts, aggregation="mean-embedding"), rule)
 
 
 def _not_followed(material: Material) -> list[Finding]:

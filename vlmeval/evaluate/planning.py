@@ -51,7 +51,7 @@ class Inputs:
     @property
     def texts(self) -> list[str]:
         """Every distinct prompt, sorted."""
-        return sorted({text for used in self.prompts for strings in used.prompts.values() for text in strings})
+        return sorted({text for used in self.prompts for text in used.wording.texts})
 
 
 def read_inputs(
@@ -163,7 +163,8 @@ def prompts_used(plan: Plan, catalog: Catalog, benchmark: Benchmark) -> tuple[Pr
             digest=prompt_set.content_digest,
             aggregation=plan.aggregation or prompt_set.aggregation,
             source=prompt_set.source,
-            prompts=catalog.expand(prompt_set.id, benchmark),
+            searched=prompt_set.provenance is not None,
+            **dict(catalog.expand(prompt_set.id, benchmark)),
         )
         for prompt_set in map(catalog.prompt_set, dict.fromkeys(chosen))
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from vlmeval.embed import Embedded
 from vlmeval.evaluate import assess
 from vlmeval.evaluate.material import Made, Material
-from vlmeval.methods import Rule, prompt_arrays, zero_shot
+from vlmeval.methods import Rule, TextSide, zero_shot
 from vlmeval.records import MethodUsed, Plan, Predictions, PromptsUsed, Samples
 
 
@@ -20,8 +20,8 @@ def zero_shot_step(material: Material) -> Made:
     rule = zero_shot_rule(plan, material.embedded)
     made = Made()
     for position, used in enumerate(material.prompts):
-        vectors = prompt_arrays(used.prompts, material.embedded.texts)
-        levels = zero_shot(samples, images, vectors, rule, aggregation=used.aggregation, pooling=plan.pooling)
+        texts = TextSide.of(used.wording, used.aggregation, material.embedded.texts)
+        levels = zero_shot(samples, images, texts, rule, pooling=plan.pooling)
         for scored in levels.values():
             decision = assess.decide(scored, samples.benchmark, plan.split)
             one = scored.in_split(plan.split).predictions(f"zero-shot:{used.id}", decision)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vlmeval.errors import UnknownNameError, UsageError
+from vlmeval.methods.rule import Rule
 from vlmeval.methods.scored import Scored, Units
-from vlmeval.methods.zeroshot import Rule, prompt_arrays, zero_shot
+from vlmeval.methods.texts import TextSide
+from vlmeval.methods.zeroshot import zero_shot
 
 METHODS = {
     "zero-shot": "cosine of picture and prompts by the model's own score rule; nothing is trained",
@@ -20,7 +22,7 @@ METHODS = {
 }
 """Method id -> what it does, for ``vlmeval list methods``."""
 
-__all__ = ["METHODS", "Rule", "Scored", "Units", "check_methods", "prompt_arrays", "zero_shot"]
+__all__ = ["METHODS", "Rule", "Scored", "TextSide", "Units", "check_methods", "zero_shot"]
 
 
 def check_methods(names: Sequence[str]) -> None:

@@ -12,8 +12,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from vlmeval.methods.scored import Matrix, Units
-from vlmeval.methods.zeroshot import unit_length
+from vlmeval.methods.scored import Matrix, Units, unit_length
 from vlmeval.records import FeatureKind
 
 Floats = npt.NDArray[np.floating]

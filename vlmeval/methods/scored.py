@@ -131,3 +131,10 @@ def at_unit_level(
         kind,
         *rule,
     )
+
+
+def unit_length(vectors: npt.NDArray[np.floating]) -> Matrix:
+    """Return rows scaled to Euclidean length 1, in float64; a zero row stays zero."""
+    wide = np.asarray(vectors, dtype=np.float64)
+    lengths = np.linalg.norm(wide, axis=-1, keepdims=True)
+    return np.asarray(wide / np.where(lengths == 0, 1.0, lengths))

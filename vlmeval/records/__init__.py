@@ -49,10 +49,12 @@ from vlmeval.records.probe import (
     ShotsNeeded,
     TrainingCurve,
 )
-from vlmeval.records.prompts import Aggregation, PromptSet
+from vlmeval.records.prompt_study import PromptComparison, PromptStudy
+from vlmeval.records.prompts import Aggregation, PromptSet, Wording
 from vlmeval.records.run import (
     SCHEMA_VERSION,
     Badge,
+    Calibration,
     DataUsed,
     Environment,
     Finding,
@@ -73,6 +75,7 @@ __all__ = [
     "AuditCheck",
     "Badge",
     "Benchmark",
+    "Calibration",
     "Certificate",
     "Choice",
     "ClassSpec",
@@ -113,7 +116,9 @@ __all__ = [
     "Predictions",
     "ProbeOptions",
     "PromptChoice",
+    "PromptComparison",
     "PromptSet",
+    "PromptStudy",
     "PromptsUsed",
     "Protocol",
     "Record",
@@ -135,5 +140,6 @@ __all__ = [
     "UnitSpec",
     "Variant",
     "Weights",
+    "Wording",
     "digest_of",
 ]

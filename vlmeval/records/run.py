@@ -23,12 +23,13 @@ from vlmeval.records.probe import (
     Shots,
     TrainingCurve,
 )
-from vlmeval.records.prompts import Aggregation
+from vlmeval.records.prompts import Aggregation, Wording
 
 SCHEMA_VERSION: Final = 1
 MADE_UP: Final = "scored"
 """Id of the card that is made up for predictions which belong to no benchmark."""
 Pooling = Literal["mean-embedding", "mean-score"]
+Calibration = Literal["centred", "prior", "bias-temperature"]
 
 
 class Plan(Record):
@@ -51,11 +52,15 @@ class Plan(Record):
     max_missing: float = Field(0.01, ge=0, le=1)
     permutations: int = Field(2000, ge=0, description="Of the tests of no difference; 0 for no tests.")
     crossed: tuple[tuple[str, str], ...] = Field((), description="Pairs of groups to report crossed, e.g. tone x age.")
+    calibrations: tuple[Calibration, ...] = Field((), description="Of zero-shot scores, each a method of its own.")
     estimate_tone: bool = Field(False, description="Add a skin-tone group estimated from the pictures.")
 
 
 class PromptsUsed(Record):
-    """The strings of one prompt set as they went into the text tower, per class id."""
+    """The strings of one prompt set as they went into the text tower, per class id.
+
+    ``searched``: the set was chosen on labelled validation rows (its provenance says which).
+    """
 
     id: str
     title: str
@@ -65,6 +70,14 @@ class PromptsUsed(Record):
     aggregation: Aggregation
     source: str
     prompts: dict[str, tuple[str, ...]]
+    negatives: dict[str, tuple[str, ...]] = {}
+    weights: dict[str, tuple[float, ...]] = {}
+    searched: bool = False
+
+    @property
+    def wording(self) -> Wording:
+        """The strings and weights alone."""
+        return Wording(prompts=self.prompts, negatives=self.negatives, weights=self.weights)
 
 
 class ModelUsed(Record):

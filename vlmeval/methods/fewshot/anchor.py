@@ -6,16 +6,16 @@ the scores made of them are those of zero-shot.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from vlmeval.methods.fewshot.defaults import COSINE_SCALE
+from vlmeval.methods.rule import Rule
 from vlmeval.methods.scored import Matrix
-from vlmeval.methods.zeroshot import Rule, unit_length
-from vlmeval.records import Aggregation, ScoreKind
+from vlmeval.methods.texts import TextSide
+from vlmeval.records import ScoreKind
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,10 @@ class Anchor:
     bias: float | None = None
 
     @classmethod
-    def of(cls, prompts: Sequence[npt.NDArray[np.floating]], rule: Rule, aggregation: Aggregation) -> Anchor | None:
-        """Return the anchor of a prompt set: one array [m_k, d] a class. None for ``max-score``: not linear."""
-        if aggregation == "max-score":
-            return None
-        means = np.stack([unit_length(p).mean(axis=0) for p in prompts])
-        return cls(unit_length(means) if aggregation == "mean-embedding" else means, rule.kind, rule.scale, rule.bias)
+    def of(cls, texts: TextSide, rule: Rule) -> Anchor | None:
+        """Return the anchor of a prompt set. None for ``max-score``, which is no linear classifier."""
+        vectors, rule = texts.class_vectors(), texts.rule(rule)
+        return None if vectors is None else cls(vectors, rule.kind, rule.scale, rule.bias)
 
     @property
     def used_scale(self) -> float:

@@ -14,8 +14,7 @@ from typing import Final
 import numpy as np
 
 from vlmeval.methods.fewshot.variant import Bools, Candidate, Fitting, Job, Solved, Variant
-from vlmeval.methods.scored import Matrix
-from vlmeval.methods.zeroshot import unit_length
+from vlmeval.methods.scored import Matrix, unit_length
 from vlmeval.records import ProbeOptions
 
 

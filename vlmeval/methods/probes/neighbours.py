@@ -28,8 +28,7 @@ from vlmeval.methods.probes.held import Held, stacked
 from vlmeval.methods.probes.roles import Part, Rows, absent_classes, assign_roles, fitted_on
 from vlmeval.methods.probes.tuning import Grid, Judged, tune
 from vlmeval.methods.probes.weights import label_weights, unit_shares
-from vlmeval.methods.scored import Matrix
-from vlmeval.methods.zeroshot import unit_length
+from vlmeval.methods.scored import Matrix, unit_length
 from vlmeval.progress import Progress, silent
 from vlmeval.records import Embeddings, Finding, ProbeOptions, Samples
 

@@ -1,0 +1,80 @@
+"""How a prompt set was searched for: what was tried on which units, every step, and what it is worth elsewhere."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from vlmeval.records.base import Record
+
+StepKind = Literal["start", "add-template", "drop-template", "add-name", "drop-name", "weights", "stop"]
+
+
+class Figure(Record):
+    """One value with its 95 % interval where there is one, and the reason where there is no value."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+
+class SearchStep(Record):
+    """One accepted step of a search: what was changed, and the objective on the validation units before and after.
+
+    ``tried``: how many candidates this step chose from. ``class_id``: of steps that change the names of one class.
+    """
+
+    kind: StepKind
+    what: str
+    class_id: str | None = None
+    before: float | None = None
+    after: float | None
+    tried: int = Field(0, ge=0)
+
+
+class OuterFold(Record):
+    """One fold of nested cross-validation: the search ran on the other folds, its choice was measured on this one."""
+
+    units: int
+    inside: float | None = Field(description="The objective of the choice on the units that it was chosen on.")
+    outside: float | None = Field(description="The objective of the choice on the fold that the search has not seen.")
+    baseline: float | None = Field(description="The objective of the set that the search started from, on the fold.")
+    chosen: tuple[str, ...] = ()
+
+
+class Provenance(Record):
+    """Where a searched prompt set comes from; enough to search again, and to refuse to test it where it was chosen.
+
+    ``validation`` is the objective on the units that it was chosen on: too good by ``optimism`` in expectation.
+    ``nested`` is the honest estimate from validation units alone, ``test`` the figure on units the search never saw.
+    """
+
+    vlmeval: str
+    command: str | None = None
+    created: str
+    benchmark: str
+    benchmark_digest: str
+    data_home: str = Field(description="The data that it was chosen on, whichever card reads them.")
+    split: Literal["val"] = "val"
+    units: int
+    units_digest: str = Field(description="Of the validation units' ids.")
+    model: str
+    model_key: str
+    objective: dict[str, float] = Field(description="Metric id -> share in the objective; shares add up to 1.")
+    group: str | None = Field(None, description="The skin-tone source of the worst level, if that is in the objective.")
+    baseline: str = Field(description="The prompt set that the search started from or measured against.")
+    pool: dict[str, str] = Field(description="Prompt set id -> content digest of the candidates' sets.")
+    candidates: int
+    seed: int
+    folds: int
+    steps: tuple[SearchStep, ...]
+    outer: tuple[OuterFold, ...] = ()
+    validation: Figure
+    nested: Figure
+    test: Figure | None = None
+    baseline_test: Figure | None = None
+    gain_test: Figure | None = Field(None, description="Paired: the searched set minus the baseline, on test units.")
+    optimism: Figure = Field(description="Validation minus nested: how much too good the validation figure is.")
+    optimism_test: float | None = Field(None, description="Validation minus test, as it came out.")
