@@ -198,6 +198,14 @@ def test_prompts_are_templates_times_names(tmp_path: Path) -> None:
     assert prompts["b"] == ("Beta", "a photo of Beta")
 
 
+def test_the_prompt_sets_of_a_benchmark_are_its_cards_and_those_that_name_it(tmp_path: Path) -> None:
+    catalog = load_catalog([write(tmp_path)])
+    assert catalog.prompt_sets_for(catalog.benchmark("mini"))[0] == catalog.benchmark("mini").prompts.default
+    own = catalog.prompt_sets_for(load_catalog().benchmark("ham10000@isic2018"))
+    assert own[0] == "ham10000/photo"
+    assert set(own) == {i for i in catalog.prompt_sets if i.startswith("ham10000/")}
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [

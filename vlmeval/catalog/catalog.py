@@ -99,6 +99,13 @@ class Catalog:
             error.file, error.line = str(file.path), file.line_of(_key_path(error.key or ""))
             raise
 
+    def prompt_sets_for(self, benchmark: Benchmark) -> tuple[str, ...]:
+        """Return the ids of all prompt sets of a benchmark: its card's own first, then those that name it."""
+        family = {benchmark.id, benchmark.id.split("@")[0]}
+        own = (benchmark.prompts.default, *benchmark.prompts.compare)
+        written = (set_id for set_id, card in self.prompt_sets.items() if family & set(card.benchmarks))
+        return tuple(dict.fromkeys((*own, *written)))
+
     def prompt_set(self, card_id: str) -> PromptSet:
         """Return a prompt set (UnknownNameError, CatalogError)."""
         return self.prompt_sets[card_id]

@@ -46,9 +46,7 @@ def show(
     benchmark = catalog.benchmark(bench)
     words = catalog.expand(prompts, benchmark)
     if json_output:
-        console.print_json(
-            {"prompts": chosen.id, "benchmark": bench, "aggregation": chosen.aggregation, **dict(words)}
-        )
+        console.print_json({"prompts": chosen.id, "benchmark": bench, "aggregation": chosen.aggregation, **dict(words)})
         return
     out = console.out()
     out.print(f"[bold]{escape(chosen.title)}[/] ({chosen.id}, version {escape(chosen.version)}, {chosen.aggregation})")
