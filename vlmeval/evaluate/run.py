@@ -99,7 +99,7 @@ def evaluate(
     options = replace(options, pooled=planning.wants_pooled(inputs.plan))
     embedded = embed(inputs.handle, inputs.samples, inputs.texts, cache, options, progress)
     watch.lap("embed")
-    inputs, same, audited = _audited(inputs, embedded, cache, options, progress)
+    inputs, same, audited = with_audit(inputs, embedded, cache, options, progress)
     watch.lap("audit")
 
     material = Material(inputs.plan, inputs.samples, embedded, inputs.prompts, Kept(cache.root), progress)
@@ -119,7 +119,7 @@ def evaluate(
     return finish(folder, record, made.predictions, render)
 
 
-def _audited(
+def with_audit(
     inputs: Inputs, embedded: Embedded, cache: Cache, options: EmbedOptions, progress: Progress
 ) -> tuple[Inputs, SamePictures, Audited]:
     """Leave out what could not be read, and look for leaks now that every picture and vector is known."""
@@ -159,7 +159,7 @@ def _record(
         plan=plan,
         benchmark=samples.benchmark,
         benchmark_digest=benchmark.content_digest,
-        model=_model_used(inputs.handle, embedded),
+        model=model_used(inputs.handle, embedded),
         prompts=inputs.prompts,
         methods=tuple(methods),
         data=data.model_copy(update={"account": {**data.account, **embedded.account}}),
@@ -188,7 +188,8 @@ def _one_headline(methods: Sequence[MethodUsed]) -> list[MethodUsed]:
     return [m.model_copy(update={"headline": True}) if i == last else m for i, m in enumerate(methods)]
 
 
-def _model_used(handle: ModelHandle, embedded: Embedded) -> ModelUsed:
+def model_used(handle: ModelHandle, embedded: Embedded) -> ModelUsed:
+    """Return what a record says of the model."""
     card = handle.card
     return ModelUsed.model_validate(
         {
