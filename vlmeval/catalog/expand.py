@@ -6,12 +6,12 @@ the card's class order, duplicates dropped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from vlmeval.catalog.filled import PLACEHOLDER, Filled, names_of, negatives_of, prompts_of, templates_of
+from vlmeval.catalog.yamlfile import dotted
 from vlmeval.errors import CatalogError
 from vlmeval.records import Benchmark, ClassSpec, PromptSet, Wording
-
-PLACEHOLDER = "{name}"
 
 
 def expand_prompts(
@@ -40,7 +40,7 @@ def expand_prompts(
     negatives: dict[str, dict[str, None]] = {spec.id: {} for spec in benchmark.classes}
     for part, spec in strings:
         prompts[spec.id] |= dict.fromkeys(_prompts_of(part, spec))
-        negatives[spec.id] |= dict.fromkeys(_each_filled(part, part.negatives, spec, "negatives"))
+        negatives[spec.id] |= dict.fromkeys(_negatives_of(part, spec))
     wording = Wording(
         prompts={k: tuple(texts) for k, texts in prompts.items()},
         negatives={k: tuple(texts) for k, texts in negatives.items()} if any(negatives.values()) else {},
@@ -100,33 +100,44 @@ def _included(prompt_set: PromptSet, known: Mapping[str, PromptSet]) -> list[Pro
 
 
 def _prompts_of(prompt_set: PromptSet, spec: ClassSpec) -> tuple[str, ...]:
-    own = prompt_set.class_templates.get(spec.id)
-    if own is not None:
-        return _each_filled(prompt_set, own, spec, f"class_templates.{spec.id}")
+    templates = templates_of(prompt_set, spec)
     # An ensemble may have no words of its own.
-    if not prompt_set.templates and not prompt_set.includes:
+    if spec.id not in prompt_set.class_templates and not templates and not prompt_set.includes:
         raise _no_words(prompt_set, spec, "class_templates", "prompts of its own: the set has no 'templates'")
-    return _each_filled(prompt_set, _shared_templates(prompt_set), spec, "templates")
+    _check_names(prompt_set, spec, [template for template, _ in templates])
+    return _checked(prompt_set, prompts_of(prompt_set, spec))
 
 
-def _shared_templates(prompt_set: PromptSet) -> tuple[str, ...]:
-    """Return the templates of classes without their own; an ensemble's default is none at all."""
-    untouched = "templates" not in prompt_set.model_fields_set
-    return () if prompt_set.includes and untouched else prompt_set.templates
+def _negatives_of(prompt_set: PromptSet, spec: ClassSpec) -> tuple[str, ...]:
+    _check_names(prompt_set, spec, prompt_set.negatives)
+    return _checked(prompt_set, negatives_of(prompt_set, spec))
 
 
-def _each_filled(prompt_set: PromptSet, templates: tuple[str, ...], spec: ClassSpec, key: str) -> tuple[str, ...]:
-    names = _names_of(prompt_set, spec)
-    prompts: dict[str, None] = {}
-    for template in templates:
-        if PLACEHOLDER not in template:
-            prompts[_filled(prompt_set, template, "", key)] = None
-            continue
-        if not names:
-            raise _no_words(prompt_set, spec, "names", "at least one name, or 'names_from: card'")
-        for name in names:
-            prompts[_filled(prompt_set, template, name, key)] = None
-    return tuple(prompts)
+def _check_names(prompt_set: PromptSet, spec: ClassSpec, templates: Sequence[str]) -> None:
+    if any(PLACEHOLDER in template for template in templates) and not names_of(prompt_set, spec):
+        raise _no_words(prompt_set, spec, "names", "at least one name, or 'names_from: card'")
+
+
+def _checked(prompt_set: PromptSet, strings: Sequence[Filled]) -> tuple[str, ...]:
+    """Return the strings, each once; raise for a placeholder that nothing fills and for one without words."""
+    for filled in strings:
+        rest = filled.template.replace(PLACEHOLDER, "")
+        key = dotted(filled.template_place)
+        if "{" in rest or "}" in rest:
+            raise CatalogError(
+                f"prompt set {prompt_set.id} has a template with an unknown placeholder",
+                key=key,
+                expected=f"only {PLACEHOLDER}",
+                found=repr(filled.template),
+            )
+        if not filled.text:
+            raise CatalogError(
+                f"prompt set {prompt_set.id} has an empty prompt",
+                key=key,
+                expected="words",
+                found=repr(filled.template),
+            )
+    return tuple(dict.fromkeys(filled.text for filled in strings))
 
 
 def _no_words(prompt_set: PromptSet, spec: ClassSpec, key: str, expected: str) -> CatalogError:
@@ -136,31 +147,6 @@ def _no_words(prompt_set: PromptSet, spec: ClassSpec, key: str, expected: str) -
         expected=expected,
         found="nothing",
     )
-
-
-def _names_of(prompt_set: PromptSet, spec: ClassSpec) -> tuple[str, ...]:
-    if spec.id in prompt_set.names:
-        return prompt_set.names[spec.id]
-    if prompt_set.names_from == "here":
-        return ()
-    return (spec.name, *spec.synonyms) if prompt_set.names_from == "card+synonyms" else (spec.name,)
-
-
-def _filled(prompt_set: PromptSet, template: str, name: str, key: str) -> str:
-    rest = template.replace(PLACEHOLDER, "")
-    if "{" in rest or "}" in rest:
-        raise CatalogError(
-            f"prompt set {prompt_set.id} has a template with an unknown placeholder",
-            key=key,
-            expected=f"only {PLACEHOLDER}",
-            found=repr(template),
-        )
-    prompt = template.replace(PLACEHOLDER, name).strip()
-    if not prompt:
-        raise CatalogError(
-            f"prompt set {prompt_set.id} has an empty prompt", key=key, expected="words", found=repr(template)
-        )
-    return prompt
 
 
 def _check_negatives(prompt_set: PromptSet, wording: Wording, benchmark: Benchmark) -> None:

@@ -115,7 +115,7 @@ def _build(loader: Any, node: yaml.Node, key: KeyPath, lines: dict[KeyPath, int]
     """Turn a node into plain values, noting lines; a node met twice is an alias."""
     if id(node) in seen.nodes:
         line = lines.get(key, node.start_mark.line + 1)
-        raise CatalogError("aliases are not allowed in cards", file=seen.path, line=line, key=_dotted(key) or None)
+        raise CatalogError("aliases are not allowed in cards", file=seen.path, line=line, key=dotted(key) or None)
     seen.nodes.add(id(node))
     lines.setdefault(key, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
@@ -127,7 +127,7 @@ def _build(loader: Any, node: yaml.Node, key: KeyPath, lines: dict[KeyPath, int]
     except ValueError as error:  # a date such as 2024-13-45, a number of ten thousand digits
         line = node.start_mark.line + 1
         raise CatalogError(
-            "the value cannot be read", file=seen.path, line=line, key=_dotted(key), found=str(error), hint=QUOTE
+            "the value cannot be read", file=seen.path, line=line, key=dotted(key), found=str(error), hint=QUOTE
         ) from error
 
 
@@ -139,13 +139,14 @@ def _build_mapping(
         name = str(key_node.value)
         line = key_node.start_mark.line + 1
         if name in result:
-            raise CatalogError("the key stands twice", file=seen.path, line=line, key=_dotted((*key, name)))
+            raise CatalogError("the key stands twice", file=seen.path, line=line, key=dotted((*key, name)))
         lines[*key, name] = line
         result[name] = _build(loader, value_node, (*key, name), lines, seen)
     return result
 
 
-def _dotted(key: KeyPath) -> str:
+def dotted(key: KeyPath) -> str:
+    """Return a path of keys as errors write it: ``names.eczema[0]``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).lstrip(".")
 
 
@@ -165,7 +166,7 @@ def _problem(record: type[BaseModel], file: YamlFile, detail: dict[str, Any]) ->
             hint = QUOTE  # YAML reads no, 1 and 2024-01-01 as something else
     short = found if len(found) <= 120 else found[:117] + "..."
     return CatalogError(
-        message, file=file.path, line=file.line_of(key), key=_dotted(key), expected=expected, found=short, hint=hint
+        message, file=file.path, line=file.line_of(key), key=dotted(key), expected=expected, found=short, hint=hint
     )
 
 

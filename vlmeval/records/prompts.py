@@ -47,6 +47,10 @@ class PromptSet(Record):
     weights: dict[str, tuple[float, ...]] = Field({}, description="By class: a weight for each prompt, in their order.")
     aggregation: Aggregation = "mean-embedding"
     notes: str | None = None
+    reviewed: str | None = Field(None, description="Who with clinical training has read every string, and when.")
+    hallmarks: dict[str, tuple[str, ...]] = Field(
+        {}, description="By class: words of its prompts that also name another class, and are meant."
+    )
     provenance: Provenance | None = Field(None, description="How `vlmeval prompts search` found the set.")
 
     @model_validator(mode="after")
