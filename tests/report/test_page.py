@@ -61,8 +61,8 @@ def test_only_our_scripts_may_run_and_each_is_named_by_its_hash(pages: dict[str,
     assert "default-src 'none'" in policy
     assert "unsafe-eval" not in policy
     code = [text for kind, text in page.scripts if kind not in PLAIN_DATA]
-    assert len(page.scripts) == 5
-    assert len(code) == 4
+    assert len(page.scripts) == len(code) + 1
+    assert len(code) == policy.count("'sha256-")
     for text in code:
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy
@@ -93,7 +93,7 @@ def test_hostile_names_are_text_and_nothing_else(pages: dict[str, str], hostile:
     data = next(t for kind, t in page.scripts if kind in PLAIN_DATA)
     assert "<" not in data
     assert data.isascii()
-    assert len([t for t, _ in page.elements if t == "script"]) == 5
+    assert pages["hostile"].count("<script") == pages["single"].count("<script")
 
 
 def test_no_name_from_data_becomes_an_expression_or_a_field(pages: dict[str, str]) -> None:

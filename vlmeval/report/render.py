@@ -20,6 +20,8 @@ from vlmeval.report.compare_charts import compare_charts
 from vlmeval.resources import data_folder
 
 RUNTIME: Final = ("vega.min.js", "vega-lite.min.js", "vega-interpreter.min.js")
+HEAD_SCRIPTS: Final = ("theme.js",)
+SCRIPTS: Final = ("page.js", "charts.js", "tables.js", "links.js", "print.js")  # in this order, each after `page.js`
 LICENCES: Final = ("LICENSE.vega", "LICENSE.vega-lite", "LICENSE.vega-interpreter", "LICENSE.bundled")
 
 
@@ -48,18 +50,28 @@ def render_how(view: dict[str, Any]) -> str:
     return _page("how_we_compute.html.j2", view, {}, {})
 
 
-def _page(template: str, view: dict[str, Any], specs: dict[str, Any], families: dict[str, Any]) -> str:
+def _page(
+    template: str,
+    view: dict[str, Any],
+    specs: dict[str, Any],
+    families: dict[str, Any],
+    scripts: tuple[str, ...] = (),
+) -> str:
+    """Return a page; `scripts` are those of ``reports/scripts/`` that only this page has, after those of every page."""
     folder = data_folder("reports")
     payload = {"config": charts.CONFIG, "families": families, "charts": specs}
     runtime = RUNTIME if specs else ()  # a page without charts needs none of it
-    scripts = [_source(folder / "vendor" / name) for name in runtime] + [_source(folder / "report.js")]
+    early = [_source(folder / "scripts" / name) for name in HEAD_SCRIPTS]
+    late = [_source(folder / "vendor" / name) for name in runtime]
+    late += [_source(folder / "scripts" / name) for name in (*SCRIPTS, *scripts)]
     page = _environment(folder).get_template(template)
     made: str = page.render(
         view=view,
         charts=specs,
         style=Markup(_source(folder / "report.css")),  # noqa: S704 - our own file
-        scripts=[Markup(s) for s in scripts],  # noqa: S704 - our own files
-        policy=_policy(scripts),
+        head_scripts=[Markup(s) for s in early],  # noqa: S704 - our own files
+        scripts=[Markup(s) for s in late],  # noqa: S704 - our own files
+        policy=_policy(early + late),
         chart_data=script_json(payload),
         licences=Markup(_licences(folder / "vendor") if specs else ""),  # noqa: S704 - our own files
     )
