@@ -312,7 +312,7 @@ def test_two_processes_on_the_same_plan_leave_one_run(world: World, checkpoint: 
     first, second = (json.loads(out)["runs"][0] for out, _ in answers)
     assert first["folder"] == second["folder"]
     assert first["timings"] == second["timings"], "one record, told twice"
-    assert {path.name for path in Path(first["folder"]).iterdir()} == {*store.FILES, HOW_FILE}
+    assert {path.name for path in Path(first["folder"]).iterdir()} == {*store.FILES, store.SUMMARY, HOW_FILE}
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])

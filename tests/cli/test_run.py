@@ -32,7 +32,7 @@ def test_a_run_leaves_a_folder_that_says_everything(cli: Cli, world: World, chec
     (done,) = answer.json()["runs"]
     folder = Path(done["folder"])
     assert {p.name for p in folder.iterdir()} == {
-        "how-we-compute.html", "metrics.csv", "predictions.parquet", "report.html", "run.json",
+        "how-we-compute.html", "metrics.csv", "predictions.parquet", "report.html", "run.json", "summary.json",
     }  # fmt: skip
     record = json.loads((folder / "run.json").read_text())
     jsonschema.validate(record, store.json_schema())

@@ -172,6 +172,7 @@ def _record(
         contamination=inputs.contamination,
         badges=assess.badges(benchmark, inputs.handle.card, plan, len(embedded.unreadable), inputs.contamination),
         timings=watch.seconds | {f"embed: {stage}": seconds for stage, seconds in embedded.timings.items()},
+        embedded_images=embedded.computed_images,
         environment=environment(embedded.device, embedded.dtype),
     )
 

@@ -205,6 +205,9 @@ class RunRecord(Record):
     leaks: tuple[LeakEffect, ...] = Field((), description="Leaky protocols: what the leak is worth, by method.")
     badges: tuple[Badge, ...] = ()
     timings: dict[str, float] = Field({}, description="Seconds by stage, measured in this run.")
+    embedded_images: int | None = Field(
+        None, description="Pictures that were decoded and encoded in this run; the others' vectors were there already."
+    )
     environment: Environment
 
     @property

@@ -13,12 +13,14 @@ from vlmeval.store.folders import (
     metrics_csv,
     read_predictions,
     read_record,
+    read_summary,
     record_json,
     run_folder,
     write_run,
     writing,
 )
 from vlmeval.store.scores import as_stored
+from vlmeval.store.summary import SUMMARY, summary_json, summary_of
 
 __all__ = [
     "FILES",
@@ -26,6 +28,7 @@ __all__ = [
     "PREDICTIONS",
     "RECORD",
     "REPORT",
+    "SUMMARY",
     "Pages",
     "as_stored",
     "check_writable",
@@ -34,8 +37,11 @@ __all__ = [
     "metrics_csv",
     "read_predictions",
     "read_record",
+    "read_summary",
     "record_json",
     "run_folder",
+    "summary_json",
+    "summary_of",
     "write_run",
     "writing",
 ]

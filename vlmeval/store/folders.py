@@ -1,9 +1,9 @@
 """Run folders: write a run whole, find it again by digest, read it back.
 
 A run lies in `<runs>/<benchmark>/<model>/<first 12 hex digits of its digest>/`: `predictions.parquet` (truth and scores
-by sample and seed), `metrics.csv` (the metric rows, for spreadsheets), `report.html` with the pages it links to, and
-`run.json`, written last: a run is complete if and only if that file is there. Nothing in a folder says where it lies:
-it may be moved or sent elsewhere.
+by sample and seed), `metrics.csv` (the metric rows, for spreadsheets), `report.html` with the pages it links to,
+`summary.json` (what leaderboards read, see summary.py), and `run.json`, written last: a run is complete if and only if
+that file is there. Nothing in a folder says where it lies: it may be moved or sent elsewhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from vlmeval.atomic import write_bytes, write_text
 from vlmeval.errors import DataError, MissingDataError, UsageError
 from vlmeval.records import MetricRow, Predictions, RunRecord
 from vlmeval.store import scores
+from vlmeval.store.summary import SUMMARY, kept_summary, summary_json, summary_of
 
 RECORD, PREDICTIONS, METRICS, REPORT = "run.json", "predictions.parquet", "metrics.csv", "report.html"
 FILES = (PREDICTIONS, METRICS, REPORT, RECORD)
@@ -91,7 +92,9 @@ def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions
         write_text(folder / METRICS, metrics_csv([*record.rows, *record.examined.rows]))
         for name, page in ({REPORT: report} if isinstance(report, str) else report).items():
             write_text(folder / name, page)
-        write_text(folder / RECORD, record_json(record))
+        whole = record_json(record)
+        write_text(folder / SUMMARY, summary_json(record, whole.encode()))
+        write_text(folder / RECORD, whole)
     return record
 
 
@@ -151,6 +154,29 @@ def read_record(folder: Path) -> RunRecord:
             found=repr(first.get("input"))[:80],
             hint="it was written by another version of vlmeval, or changed by hand: run again",
         ) from error
+
+
+def read_summary(folder: Path) -> RunRecord:
+    """Read what runs are compared by: `summary.json`, or `run.json` where that is missing or belongs to another one.
+
+    A summary that had to be made is written, if the folder can be written to.
+
+    Raises
+    ------
+    MissingDataError, DataError
+        As `read_record`.
+    """
+    try:
+        raw = (folder / RECORD).read_bytes()
+    except OSError:
+        return summary_of(read_record(folder))  # which says what is wrong
+    kept = kept_summary(folder / SUMMARY, raw)
+    if kept is not None:
+        return kept
+    record = read_record(folder)
+    with suppress(OSError):
+        write_text(folder / SUMMARY, summary_json(record, raw))
+    return summary_of(record)
 
 
 def _runs_below(folder: Path) -> str:
