@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from vlmeval.examine import Examinee
 from vlmeval.examine.calibration.recalibrated import examine_calibration, recalibrate
-from vlmeval.examine.calibration.recalibrated_fits import Platt, Temperature, fit_platt, fit_temperature, logits_of
+from vlmeval.methods.calibration import Platt, Temperature, fit_platt, fit_temperature, logits_of
 from vlmeval.records import Decision, Predictions
 from vlmeval.stats import Resamples, estimate
 
@@ -47,7 +47,7 @@ def three_classes(seed: int = 0, n: int = 250) -> tuple[np.ndarray, np.ndarray]:
 
 def test_platt_scaling_is_that_of_scikit_learn() -> None:
     x, y = three_classes()
-    fit = fit_platt(x, y, np.ones(len(x)), MANY)
+    fit = fit_platt(x, y, np.ones(len(x)), MANY, 10)
     assert isinstance(fit, Platt)
     for k in range(3):
         theirs = CalibratedClassifierCV(
@@ -60,7 +60,7 @@ def test_platt_scaling_is_that_of_scikit_learn() -> None:
 def test_platt_scaling_is_the_exact_optimum_of_logistic_regression_on_smoothed_targets() -> None:
     x, y = three_classes(seed=1)
     weight = np.random.default_rng(0).uniform(0.2, 1.0, size=len(x))
-    fit = fit_platt(x, y, weight, MANY)
+    fit = fit_platt(x, y, weight, MANY, 10)
     assert isinstance(fit, Platt)
     for k in range(3):
         positive, negative = weight[y[:, k]].sum(), weight[~y[:, k]].sum()
@@ -169,7 +169,7 @@ def test_platt_scaling_keeps_decisions_and_order() -> None:
 def test_rare_classes_borrow_the_slope_and_contrary_ones_become_their_frequency() -> None:
     x, y = three_classes(seed=2)
     x[:, 1] = -x[:, 1]
-    fit = fit_platt(x, y, np.ones(len(x)), np.array([50, 50, 4]))
+    fit = fit_platt(x, y, np.ones(len(x)), np.array([50, 50, 4]), 10)
     assert isinstance(fit, Platt)
     assert fit.shared.tolist() == [False, False, True]
     assert fit.slope[1] == 0
@@ -255,7 +255,7 @@ def test_logits_scaled_and_shifted_give_the_same_probabilities(factor: float, sh
     assert isinstance(b, Temperature)
     np.testing.assert_allclose(a.apply(p.scores), b.apply(factor * p.scores + shift), atol=1e-7)
     x, y = three_classes(seed=seed, n=120)
-    c, d = (fit_platt(v, y, np.ones(len(y)), MANY) for v in (x, factor * x + shift))
+    c, d = (fit_platt(v, y, np.ones(len(y)), MANY, 10) for v in (x, factor * x + shift))
     assert isinstance(c, Platt)
     assert isinstance(d, Platt)
     np.testing.assert_allclose(c.apply(x), d.apply(factor * x + shift), atol=1e-7)

@@ -36,7 +36,10 @@ class Scored:
         """Return the rows of one split (``all`` for every row)."""
         if split == "all":
             return self
-        rows = self.split == split
+        return self.take(self.split == split)
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> Self:
+        """Return the rows that the mask [n] selects."""
         return type(self)(
             self.level,
             self.ids[rows],

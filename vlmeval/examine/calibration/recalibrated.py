@@ -17,16 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-from vlmeval.examine.calibration.recalibrated_fits import (
-    SMOOTHING,
-    Platt,
-    Temperature,
-    fit_platt,
-    fit_temperature,
-    logits_of,
-)
 from vlmeval.examine.measured import (
     Floats,
     add_variant,
@@ -37,9 +28,19 @@ from vlmeval.examine.measured import (
     with_variant,
 )
 from vlmeval.examine.subject import Examinee, Part, Subject
+from vlmeval.methods.calibration import (
+    SMOOTHING,
+    Platt,
+    Temperature,
+    fit_platt,
+    fit_temperature,
+    logits_of,
+    scarcer_units,
+)
 from vlmeval.methods.features import unit_weights
 from vlmeval.records import Benchmark, Decision, Predictions, Variant
 from vlmeval.stats import all_metrics, estimate
+from vlmeval.stats.cells import SUPPRESS_BELOW
 
 TEMPERATURE: Final = "calibration:temperature"
 PLATT: Final = "calibration:platt"
@@ -160,7 +161,7 @@ def _fit_at(smoothing: float, validation: Predictions, benchmark: Benchmark) -> 
     if benchmark.task == "single-label":
         scaling = fit_temperature(x, y, weight)
     else:
-        scaling = fit_platt(x, y, weight, scarcer_units(validation))
+        scaling = fit_platt(x, y, weight, scarcer_units(y, validation.units), SUPPRESS_BELOW)
     if isinstance(scaling, str):
         return scaling
     p = scaling.apply(x)
@@ -168,18 +169,6 @@ def _fit_at(smoothing: float, validation: Predictions, benchmark: Benchmark) -> 
     # A class that the method cannot predict has probability 0: it says nothing of a fit.
     loss = -np.log(said, out=np.zeros_like(said), where=said > 0)
     return Fit(scaling, smoothing, float((weight[:, None] * loss).sum() / weight.sum()))
-
-
-def scarcer_units(predictions: Predictions) -> npt.NDArray[np.intp]:
-    """[K] how many units have a row with the class, or how many have one without it: the smaller of the two."""
-    _, unit = np.unique(predictions.units, return_inverse=True)
-    found = []
-    for mark in (predictions.y_true, ~predictions.y_true):
-        has = np.zeros((unit.max(initial=-1) + 1, mark.shape[1]), dtype=bool)
-        np.logical_or.at(has, unit, mark)
-        found.append(has.sum(axis=0))
-    fewer: npt.NDArray[np.intp] = np.minimum(*found)
-    return fewer
 
 
 def applied(fit: Fit, predictions: Predictions, benchmark: Benchmark) -> Predictions:

@@ -17,10 +17,11 @@ from typing import Final
 
 import numpy as np
 
-from vlmeval.examine.calibration.recalibrated import applied, fit_on, parameters_of, recalibrate, scarcer_units
+from vlmeval.examine.calibration.recalibrated import applied, fit_on, parameters_of, recalibrate
 from vlmeval.examine.measured import Floats, add_variant, fitted_on, rounded, say_missing, with_validation
 from vlmeval.examine.subject import Examinee, Part, Subject
 from vlmeval.examine.use.operating_malignant import MALIGNANT, collapsed, two_classes
+from vlmeval.methods.calibration import scarcer_units
 from vlmeval.records import Benchmark, CurveUsed, Predictions, Variant
 from vlmeval.stats import Resamples
 from vlmeval.stats.cells import whole
@@ -84,7 +85,8 @@ def _of_classes(examinee: Examinee, subject: Subject, part: Part) -> str | None:
     if isinstance(after, str):
         return after
     seeds = Seeds.of(after.evaluated, benchmark, subject.resamples)
-    scarcer = np.where(seeds.unscored, -1, scarcer_units(after.validation[0]))
+    first = after.validation[0]
+    scarcer = np.where(seeds.unscored, -1, scarcer_units(first.y_true, first.units))
     for k in sorted(np.argsort(-scarcer, kind="stable")[:MOST_CLASSES].tolist()):
         _add(seeds, k, after.variant, benchmark.class_ids[k], part)
     return None

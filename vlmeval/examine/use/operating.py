@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from vlmeval.examine.calibration.recalibrated import MOST_CLASSES, scarcer_units
+from vlmeval.examine.calibration.recalibrated import MOST_CLASSES
 from vlmeval.examine.measured import (
     Floats,
     Ground,
@@ -31,6 +31,7 @@ from vlmeval.examine.measured import (
 from vlmeval.examine.subject import Part, Subject
 from vlmeval.examine.use.operating_malignant import MALIGNANT, collapsed, two_classes
 from vlmeval.examine.use.operating_thresholds import TARGETS, Target, choose, why_not
+from vlmeval.methods.calibration import scarcer_units
 from vlmeval.methods.features import unit_weights
 from vlmeval.records import Benchmark, Decision, MetricRow, Predictions, Variant
 from vlmeval.records.numbers import GAPS
@@ -70,7 +71,7 @@ class _Flagged:
 
     @classmethod
     def of(cls, target: Target, evaluated: Predictions, validation: Predictions, classes: Sequence[str]) -> _Flagged:
-        weight, scarcer = unit_weights(validation.units), scarcer_units(validation)
+        weight, scarcer = unit_weights(validation.units), scarcer_units(validation.y_true, validation.units)
         flagged = np.zeros(evaluated.scores.shape)
         thresholds: list[float | None] = []
         without: dict[str, str] = {}
