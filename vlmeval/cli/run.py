@@ -29,6 +29,8 @@ Examples:
 
   vlmeval run --model clip-vit-l14 --bench ham10000 --method zero-shot,linear-probe,few-shot
 
+  vlmeval run --model clip-vit-l14 --bench ham10000 --calibrate centred --calibrate prior
+
   vlmeval run --model medsiglip-448 --bench scin --cross fst-self:age --cross monk-us:sex
 
   vlmeval run --model embeddings:medsiglip.npz --bench scin@notebook --method linear-probe,mlp-probe
@@ -67,6 +69,15 @@ class Pooling(StrEnum):
     mean_score = "mean-score"
 
 
+class Calibrate(StrEnum):
+    """Ways to calibrate zero-shot scores, each a method of its own."""
+
+    centred = "centred"
+    prior = "prior"
+    bias_temperature = "bias-temperature"
+    all = "all"
+
+
 class Split(StrEnum):
     """The rows that are evaluated."""
 
@@ -97,6 +108,9 @@ def run(
     score: Annotated[Score | None, typer.Option(help="Override the model's score rule.")] = None,
     aggregation: Annotated[Aggregation | None, typer.Option(help="Override the prompt sets' aggregation.")] = None,
     pooling: Annotated[Pooling, typer.Option(help="How a unit's pictures become one.")] = Pooling.mean_embedding,
+    calibrate: Annotated[list[Calibrate] | None, typer.Option(help="Add zero-shot calibrated, as a method of its own: "
+                         "centred (no labels), prior (class frequencies), bias-temperature (labels of validation "
+                         "rows), or all. May be repeated.")] = None,
     split: Annotated[Split, typer.Option(help="Rows to evaluate.")] = Split.test,
     draws: Annotated[int, typer.Option(min=0, help="Bootstrap draws.")] = 2000,
     permutations: Annotated[int, typer.Option(min=0, help="Permutations of the tests of no difference between the "
@@ -154,6 +168,7 @@ def run(
         methods=methods, prompts=tuple(prompts or ()), aggregation=aggregation, score=score, pooling=pooling,
         split=split, draws=draws, permutations=permutations, seed=seed, dtype=dtype, probe=fitting, few_shot=few_shot,
         limit=limit, max_missing=max_missing, crossed=read_pairs(cross or ()), estimate_tone=estimate_tone,
+        calibrations=_calibrations(calibrate or ()),
     )  # fmt: skip
     pairs = [(one_bench, one_model) for one_bench in dict.fromkeys(bench) for one_model in dict.fromkeys(model)]
     plans = [Plan.model_validate({"benchmark": one, "model": other, **shared}) for one, other in pairs]
@@ -201,6 +216,12 @@ def pages(record: RunRecord, predictions: Sequence[Predictions]) -> dict[str, st
     from vlmeval.store import REPORT
 
     return {REPORT: render(build_view(record, predictions)), HOW_FILE: how_page()}
+
+
+def _calibrations(asked: Sequence[Calibrate]) -> tuple[str, ...]:
+    """Return each calibration once, in their own order, so that the order of options makes no other run."""
+    every = [one for one in Calibrate if one is not Calibrate.all]
+    return tuple(one.value for one in every if one in asked or Calibrate.all in asked)
 
 
 def _methods(text: str) -> tuple[str, ...]:

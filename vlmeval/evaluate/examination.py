@@ -24,9 +24,10 @@ def examined(
     progress: Progress = silent,
     readings: Mapping[str, Reading] | None = None,
 ) -> Examined:
-    """Examine every method that is reported by group, points of few-shot curves left out."""
+    """Examine every method that is reported by group; not points of few-shot curves, nor calibrated zero-shot."""
     leading = leading_methods(made.methods, samples.benchmark)
-    methods = [m for m in made.methods if (m.id, m.level) in leading and m.curve is None]
+    methods = [m for m in made.methods if (m.id, m.level) in leading]
+    methods = [m for m in methods if m.curve is None and m.calibration is None]
     examinees = [Examinee(predictions_of(made, m), _validation(made, m)) for m in methods]
     return examine(Subject(plan, samples, examinees, resamples, progress, readings or {}))
 

@@ -3,11 +3,12 @@
 Comes in: `Made` (predictions and methods), Plan, card. Goes out: `Numbers`. One set of resamples serves all of them, so
 that differences are paired. How much is reported of each:
 
-- zero-shot's first prompt set and each probe, at the card's level: every metric, by class, group and class x group,
-  with the permutation tests of no difference between the levels of a group;
+- zero-shot's first prompt set, each calibration of it and each probe, at the card's level: every metric, by class,
+  group and class x group, with the permutation tests of no difference between the levels of a group;
 - other prompt sets, and the other level: every metric, over all samples and by class;
 - points of few-shot curves: the card's headline metrics and sensitivity, by class and by group, no class x group;
-- differences to zero-shot, of probes and few-shot points: the same as points of curves.
+- differences to zero-shot, of probes and few-shot points: the same as points of curves; of calibrated zero-shot the
+  metrics of decisions and probabilities too.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ from vlmeval.records import (
     Predictions,
     ShotsNeeded,
 )
-from vlmeval.stats import Estimates, Resamples, estimate, shots_needed
+from vlmeval.stats import Estimates, Resamples, all_metrics, estimate, shots_needed
 
 STAGE: Final = "statistics"
+CALIBRATION_METRICS: Final = ("accuracy", "balanced-accuracy", "hamming-loss", "log-loss", "ece")
 Detail = Literal["none", "averages", "full"]
 
 
@@ -70,10 +72,11 @@ def numbers_of(
             found.rows += whole.rows()
         if method.curve is None and not reference.compares(method):
             continue
-        brief = estimate(predictions, benchmark, resamples, metrics=brief_metrics(benchmark), groups="averages")
+        metrics = brief_metrics(benchmark) if method.calibration is None else changed_metrics(benchmark)
+        brief = estimate(predictions, benchmark, resamples, metrics=metrics, groups="averages")
         if method.curve is not None:
             found.rows += brief.rows()
-        found.differences += reference.subtracted_from(brief, predictions[0])
+        found.differences += reference.subtracted_from(brief, predictions[0], metrics)
     progress(STAGE, len(made.methods), len(made.methods))
     found.findings = _broken(found.rows, made.methods, benchmark)
     if found.few_shot is not None:
@@ -102,12 +105,21 @@ def brief_metrics(benchmark: Benchmark) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*benchmark.headline_metrics, "sensitivity")))
 
 
+def changed_metrics(benchmark: Benchmark) -> tuple[str, ...]:
+    """Return the metrics by which calibrated zero-shot is set against plain: those of differences, and what it is for.
+
+    Decisions (accuracy, balanced accuracy; Hamming loss with several labels) and probabilities (log-loss, ECE).
+    """
+    known = {metric.id for metric in all_metrics(benchmark.task)}
+    return tuple(dict.fromkeys((*brief_metrics(benchmark), *(m for m in CALIBRATION_METRICS if m in known))))
+
+
 class _Reference:
     """The headline of zero-shot at the card's level, estimated once for each set of rows and classes asked for."""
 
     def __init__(self, made: Made, benchmark: Benchmark, resamples: Resamples) -> None:
         self._benchmark, self._resamples = benchmark, resamples
-        self._known: dict[tuple[tuple[str, ...], int], Estimates] = {}
+        self._known: dict[tuple[tuple[str, ...], int, tuple[str, ...]], Estimates] = {}
         leading = (m for m in made.methods if m.kind == "zero-shot" and m.level == benchmark.headline_level)
         method = next(leading, None)
         self._predictions = None if method is None else predictions_of(made, method)[0]
@@ -115,21 +127,22 @@ class _Reference:
     def compares(self, method: MethodUsed) -> bool:
         """Whether a method's difference to zero-shot is to be reported."""
         level = self._benchmark.headline_level
-        return self._predictions is not None and method.kind in PROBES and method.level == level
+        wanted = method.kind in PROBES or method.calibration is not None
+        return self._predictions is not None and wanted and method.level == level
 
-    def subtracted_from(self, estimates: Estimates, like: Predictions) -> list[Difference]:
+    def subtracted_from(self, estimates: Estimates, like: Predictions, metrics: tuple[str, ...]) -> list[Difference]:
         """Return ``estimates`` minus zero-shot on the rows and classes of ``like``; nothing without zero-shot."""
         whole = self._predictions
         if whole is None:
             return []
-        key = (like.unscored, len(like))
+        key = (like.unscored, len(like), metrics)
         if key not in self._known:
             rows = whole if len(like) == len(whole) else whole.take(np.isin(whole.ids, like.ids))
             self._known[key] = estimate(
                 [replace(rows, unscored=like.unscored)],
                 self._benchmark,
                 self._resamples,
-                metrics=brief_metrics(self._benchmark),
+                metrics=metrics,
                 groups="averages",
             )
         return estimates.minus(self._known[key], whole.method)

@@ -24,6 +24,7 @@ from vlmeval.environment import code_version
 from vlmeval.errors import DataError, MissingDataError, ModelUnavailableError, UnknownNameError, UsageError
 from vlmeval.evaluate.asked_groups import check_asked, with_asked_groups
 from vlmeval.evaluate.auditing import before
+from vlmeval.evaluate.chosen_on import check_searched, provenances
 from vlmeval.evaluate.probes import PROBES
 from vlmeval.methods import Units, check_methods
 from vlmeval.progress import Progress, silent
@@ -76,11 +77,13 @@ def read_inputs(
     known = catalog.contamination.of(handle.card.family, benchmark.data.home)
     check_pooled(plan, handle)
     plan = with_zero_shot(plan, handle)
+    check_calibrations(plan)
     prompts = prompts_used(plan, catalog, benchmark) if "zero-shot" in plan.methods else ()
     plan = plan.model_copy(update={"prompts": tuple(p.id for p in prompts)})
     check_asked(plan, benchmark)
     samples = take_units(_load(benchmark, data, handle, progress), plan.limit)
     check_samples(samples, plan)
+    check_searched(plan.prompts, catalog, samples, plan.split)
     audited = before(samples, data)
     check_pictures(samples, handle, plan)
     pictures = content_hashes(samples.images, cache.memo_folder, progress)
@@ -103,6 +106,29 @@ def check_rows(plan: Plan) -> None:
             expected="test or val",
             found=plan.split,
             hint="zero-shot is trained on nothing: give it a run of its own with --split all",
+        )
+
+
+def check_calibrations(plan: Plan) -> None:
+    """Refuse to calibrate what is not there, or on the rows that are evaluated."""
+    if not plan.calibrations:
+        return
+    asked = ", ".join(plan.calibrations)
+    if "zero-shot" not in plan.methods:
+        raise UsageError(
+            "only zero-shot is calibrated, and it is not among the methods",
+            key="--calibrate",
+            expected="zero-shot among --method",
+            found=", ".join(plan.methods),
+        )
+    if plan.split == "all":
+        raise UsageError(
+            f"zero-shot cannot be calibrated ({asked}) when every row is evaluated: nothing is learned from evaluated "
+            "rows, not even the mean of their scores",
+            key="--split",
+            expected="test, val or train",
+            found=plan.split,
+            hint="leave --calibrate out, or evaluate one split",
         )
 
 
@@ -163,7 +189,7 @@ def prompts_used(plan: Plan, catalog: Catalog, benchmark: Benchmark) -> tuple[Pr
             digest=prompt_set.content_digest,
             aggregation=plan.aggregation or prompt_set.aggregation,
             source=prompt_set.source,
-            searched=prompt_set.provenance is not None,
+            searched=bool(provenances(prompt_set, catalog)),
             **dict(catalog.expand(prompt_set.id, benchmark)),
         )
         for prompt_set in map(catalog.prompt_set, dict.fromkeys(chosen))

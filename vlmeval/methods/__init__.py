@@ -1,6 +1,7 @@
 """Methods: embeddings in, scores of samples at image and unit level out.
 
-zeroshot.py trains nothing; probes/ are fitted on all training rows; fewshot/ on a few units a class.
+zeroshot.py trains nothing; calibration/ shifts and scales its scores; probes/ are fitted on all training rows;
+fewshot/ on a few units a class.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from vlmeval.methods.texts import TextSide
 from vlmeval.methods.zeroshot import zero_shot
 
 METHODS = {
-    "zero-shot": "cosine of picture and prompts by the model's own score rule; nothing is trained",
+    "zero-shot": "cosine of picture and prompts by the model's own score rule; nothing is trained "
+    "(--calibrate adds it centred, with priors corrected, or with bias and temperature fitted)",
     "linear-probe": "logistic regression on frozen vectors; C chosen on validation units, every fit certified",
     "mlp-probe": "the MedSigLIP notebook's small net on frozen vectors, several seeds",
     "knn": "vote of the nearest training pictures by cosine; k chosen on validation units",

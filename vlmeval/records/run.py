@@ -127,6 +127,11 @@ class MethodUsed(Record):
     certificate: Certificate | None = None
     training: tuple[TrainingCurve, ...] = ()
 
+    @property
+    def calibration(self) -> str | None:
+        """What was done to zero-shot's scores (the kind is ``zero-shot+centred`` and so on); None for other methods."""
+        return self.kind.partition("+")[2] or None
+
 
 class Finding(Record):
     """Something the audit saw. A ``violation`` stops a run unless the protocol declares itself leaky."""

@@ -57,6 +57,8 @@ def command(record: RunRecord) -> str:
         words += ["--method", ",".join(plan.methods)]
     for prompts in plan.prompts:
         words += ["--prompts", prompts]
+    for calibration in plan.calibrations:
+        words += ["--calibrate", calibration]
     return shlex.join([*words, *_changed(plan, PLAN), *_groups(plan), *_probe(plan.probe), *_few_shot(plan.few_shot)])
 
 

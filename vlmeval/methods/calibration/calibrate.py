@@ -195,8 +195,7 @@ def _as_logits(scored: Scored, link: ScoreKind) -> Floats:
 
 def _unseen(ground: _Ground) -> dict[str, Any]:
     """Name the classes that no row to learn from has; each counts as half a unit."""
-    seen = ground.rows.labels.any(axis=0)
-    missing = [c for c, there in zip(ground.benchmark.class_ids, seen, strict=True) if not there]
+    missing = [ground.benchmark.class_ids[k] for k in np.flatnonzero(~ground.rows.labels.any(axis=0))]
     return {"no_units": missing} if missing else {}
 
 
