@@ -101,9 +101,8 @@ class Catalog:
 
     def prompt_sets_for(self, benchmark: Benchmark) -> tuple[str, ...]:
         """Return the ids of all prompt sets of a benchmark: its card's own first, then those that name it."""
-        family = {benchmark.id, benchmark.id.split("@")[0]}
         own = (benchmark.prompts.default, *benchmark.prompts.compare)
-        written = (set_id for set_id, card in self.prompt_sets.items() if family & set(card.benchmarks))
+        written = (set_id for set_id, card in self.prompt_sets.items() if written_for(card, benchmark))
         return tuple(dict.fromkeys((*own, *written)))
 
     def prompt_set(self, card_id: str) -> PromptSet:
@@ -113,6 +112,14 @@ class Catalog:
     def model_card(self, card_id: str) -> ModelCard:
         """Return a model card (UnknownNameError, CatalogError)."""
         return self.model_cards[card_id]
+
+
+def written_for(prompt_set: PromptSet, benchmark: Benchmark) -> bool:
+    """Whether a set names a benchmark or the family before its ``@``; no negatives for a single-label relative."""
+    if benchmark.id in prompt_set.benchmarks:
+        return True
+    fits = benchmark.task == "multi-label" or not prompt_set.negatives
+    return fits and benchmark.id.partition("@")[0] in prompt_set.benchmarks
 
 
 def load_catalog(data_roots: Sequence[Path] = ()) -> Catalog:

@@ -13,6 +13,8 @@ from vlmeval.catalog.yamlfile import dotted
 from vlmeval.errors import CatalogError
 from vlmeval.records import Benchmark, ClassSpec, PromptSet, Wording
 
+__all__ = ["PLACEHOLDER", "expand_prompts"]
+
 
 def expand_prompts(
     prompt_set: PromptSet, benchmark: Benchmark, known: Mapping[str, PromptSet] | None = None

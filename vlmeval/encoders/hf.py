@@ -52,10 +52,15 @@ class HFEncoder(TwoTowers):
         return _features(self._net.get_text_features(**{k: tokens[k].to(self._device) for k in wanted}))
 
     def _count_tokens(self, text: str) -> int:
-        return len(self._tokenizer(text, truncation=False, verbose=False)["input_ids"])
+        return count_tokens(self._tokenizer, text)
 
     def _tokenizer_name(self) -> str:
         return type(self._tokenizer).__name__
+
+
+def count_tokens(tokenizer: Any, text: str) -> int:
+    """Count a cleaned string's tokens, special ones included; nothing is cut."""
+    return len(tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
 
 def load_folder(folder: Path, wanted: Wanted, device: str, dtype: str) -> HFEncoder:
@@ -90,7 +95,7 @@ def load_folder(folder: Path, wanted: Wanted, device: str, dtype: str) -> HFEnco
             )
     contract = wanted.contract(wanted.image or hf_image_contract(folder), wanted.text or hf_text_rules(folder))
     check_input_size(contract, _input_size(model.config), folder / "config.json")
-    return HFEncoder(model, _tokenizer(transformers, folder), contract, device, dtype)
+    return HFEncoder(model, read_tokenizer(transformers, folder), contract, device, dtype)
 
 
 def _input_size(config: Any) -> object:
@@ -131,7 +136,8 @@ def _model(transformers: Any, folder: Path) -> Any:
     return model.float()
 
 
-def _tokenizer(transformers: Any, folder: Path) -> Any:
+def read_tokenizer(transformers: Any, folder: Path) -> Any:
+    """Return the tokenizer of a checkpoint folder; raises ModelUnavailableError where it cannot be read."""
     try:
         return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except ImportError as error:

@@ -44,21 +44,26 @@ class OpenClipEncoder(TwoTowers):
         return features
 
     def _count_tokens(self, text: str) -> int:
-        if hasattr(self._tokenizer, "encode"):
-            return len(self._tokenizer.encode(text)) + 2  # start and end of text
-        inner = self._tokenizer.tokenizer
-        return len(inner(self._tokenizer.clean_fn(text), truncation=False, verbose=False)["input_ids"])
+        return count_tokens(self._tokenizer, text)
 
     def _tokenizer_name(self) -> str:
         inner = getattr(self._tokenizer, "tokenizer", self._tokenizer)
         return type(inner).__name__
 
 
+def count_tokens(tokenizer: Any, text: str) -> int:
+    """Count a cleaned string's tokens, start and end included, by one of open_clip's tokenizers; nothing is cut."""
+    if hasattr(tokenizer, "encode"):
+        return len(tokenizer.encode(text)) + 2  # start and end of text
+    inner = tokenizer.tokenizer
+    return len(inner(tokenizer.clean_fn(text), truncation=False, verbose=False)["input_ids"])
+
+
 def load_folder(folder: Path, wanted: Wanted, device: str, dtype: str) -> OpenClipEncoder:
     """Load a folder in open_clip format; what a card wants overrules the checkpoint's own pipeline."""
     config = read_json(folder / CONFIG)
     model_cfg = config.get("model_cfg") or {}
-    open_clip = _library()
+    open_clip = library()
     text_cfg = dict(model_cfg.get("text_cfg") or {})
     if "hf_model_name" in text_cfg:
         text_cfg.update(hf_model_name=_text_tower(folder, str(text_cfg["hf_model_name"])), hf_model_pretrained=False)
@@ -66,14 +71,14 @@ def load_folder(folder: Path, wanted: Wanted, device: str, dtype: str) -> OpenCl
     model = _create(open_clip, weights, f"local-dir:{folder}", text_cfg=text_cfg)
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
     image = open_clip_image_contract(dict(model.visual.preprocess_cfg), folder / CONFIG)
-    contract = wanted.contract(image, _own_rules(tokenizer))
+    contract = wanted.contract(image, own_rules(tokenizer))
     check_input_size(contract, getattr(model.visual, "image_size", None), folder / CONFIG)
     return _encoder(model, tokenizer, contract, device, dtype)
 
 
 def load_tag(source: OpenClipTag, wanted: Wanted, device: str, dtype: str) -> OpenClipEncoder:
     """Load an architecture with a tag's weights, under the tag's own settings."""
-    open_clip = _library()
+    open_clip = library()
     config = source.config()
     weights = source.fetch()
     settings = {k: config[k] for k in ("mean", "std", "interpolation", "resize_mode") if config.get(k) is not None}
@@ -87,7 +92,7 @@ def load_tag(source: OpenClipTag, wanted: Wanted, device: str, dtype: str) -> Op
     )
     tokenizer = open_clip.get_tokenizer(source.architecture)
     image = open_clip_image_contract(dict(model.visual.preprocess_cfg), None)
-    return _encoder(model, tokenizer, wanted.contract(image, _own_rules(tokenizer)), device, dtype)
+    return _encoder(model, tokenizer, wanted.contract(image, own_rules(tokenizer)), device, dtype)
 
 
 def _encoder(model: Any, tokenizer: Any, contract: Contract, device: str, dtype: str) -> OpenClipEncoder:
@@ -97,7 +102,8 @@ def _encoder(model: Any, tokenizer: Any, contract: Contract, device: str, dtype:
     return OpenClipEncoder(model, tokenizer, contract, device, dtype)
 
 
-def _own_rules(tokenizer: Any) -> TextRules:
+def own_rules(tokenizer: Any) -> TextRules:
+    """Return the text rules that a tokenizer of open_clip follows by itself."""
     return TextRules(context_length=int(tokenizer.context_length), canonicalise=_canonicalises(tokenizer))
 
 
@@ -125,7 +131,8 @@ def _text_tower(folder: Path, name: str) -> str:
     return str(HubRepo(name).fetch(weights=()))
 
 
-def _library() -> Any:
+def library() -> Any:
+    """Return the open_clip library; raises ModelUnavailableError where it cannot be imported."""
     try:
         import open_clip
     except (ImportError, RuntimeError) as error:
