@@ -25,12 +25,15 @@
   };
   const draw = async (box) => {
     const runtime = vega.parse(compiled(box), null, { ast: true });
+    const label = box.getAttribute("aria-label");
     const options = { container: box, renderer: "svg", loader, expr: vegaInterpreter.expressionInterpreter };
     const view = await new vega.View(runtime, options).logLevel(vega.Error).runAsync();
     const svg = box.querySelector("svg");
     svg.setAttribute("aria-hidden", "true"); // the box has the name, the table the numbers
     svg.setAttribute("focusable", "false");
-    box.firstElementChild.removeAttribute("role");
+    box.setAttribute("role", "img"); // Vega puts words of its own there
+    box.setAttribute("aria-label", label);
+    box.removeAttribute("aria-roledescription");
     views.set(box, view);
     box.dispatchEvent(new CustomEvent("drawn", { bubbles: true }));
   };

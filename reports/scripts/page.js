@@ -30,8 +30,9 @@ window.vlmeval = (() => {
     return `${parts.join("-") || "page"}.${ending}`;
   };
 
-  /** The page's title in words, and the id of the section an element stands in: what files are named after. */
+  /** What files are named after: the page's title, the warning that holds for all of it, an element's section. */
   const title = () => flat(document.querySelector("h1").textContent);
+  const named = () => [title(), ...[...document.querySelectorAll("body > .banner")].map((b) => flat(b.textContent).split(" ")[0])];
   const placeOf = (element) => element.closest("main section[id]")?.id || "page";
 
   /** Hand the reader a file. Nothing is sent: the link goes to the page's own memory. */
@@ -44,5 +45,5 @@ window.vlmeval = (() => {
     setTimeout(() => URL.revokeObjectURL(address), 10000);
   };
 
-  return { read, make, button, flat, fileName, title, placeOf, save };
+  return { read, make, button, flat, fileName, title, named, placeOf, save };
 })();

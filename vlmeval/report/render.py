@@ -16,12 +16,22 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from vlmeval.report import charts, text
+from vlmeval.report.charts.prompts_page import prompt_charts
 from vlmeval.report.compare_charts import compare_charts
+from vlmeval.report.headings import with_links
 from vlmeval.resources import data_folder
 
 RUNTIME: Final = ("vega.min.js", "vega-lite.min.js", "vega-interpreter.min.js")
 HEAD_SCRIPTS: Final = ("theme.js",)
-SCRIPTS: Final = ("page.js", "charts.js", "tables.js", "links.js", "print.js")  # in this order, each after `page.js`
+SCRIPTS: Final = (  # in this order
+    "page.js",
+    "tables.js",
+    "csv.js",
+    "charts.js",
+    "pictures.js",
+    "links.js",
+    "print.js",
+)
 LICENCES: Final = ("LICENSE.vega", "LICENSE.vega-lite", "LICENSE.vega-interpreter", "LICENSE.bundled")
 
 
@@ -43,6 +53,11 @@ def render_leaderboard(view: dict[str, Any]) -> str:
 def render_comparison(view: dict[str, Any]) -> str:
     """Return runs compared (see ``build_comparison``) as a self-contained HTML page."""
     return _page("compare.html.j2", view, compare_charts(view), {})
+
+
+def render_prompts(view: dict[str, Any]) -> str:
+    """Return prompt sets compared (see ``build_prompts``) as a self-contained HTML page."""
+    return _page("prompts.html.j2", view, prompt_charts(view), {})
 
 
 def render_how(view: dict[str, Any]) -> str:
@@ -75,7 +90,7 @@ def _page(
         chart_data=script_json(payload),
         licences=Markup(_licences(folder / "vendor") if specs else ""),  # noqa: S704 - our own files
     )
-    return made
+    return with_links(made)
 
 
 def script_json(value: Any) -> Markup:
