@@ -43,7 +43,7 @@ def forest(
     labels = distinct([item.label for item in items])
     values = [_row(i, labels[i], item) for i, item in enumerate(items) if _has_value(item)]
     held = [*lines, *(v[key] for v in values for key in ("lo", "hi", "ch") if v[key] is not None)]
-    ticks, digits = _fine_ticks([*held, chance or 0.0]) if fine else (_ticks(held, chance), 1)
+    ticks, digits = fine_ticks([*held, chance or 0.0]) if fine else (_ticks(held, chance), 1)
     scale = alt.Scale(domain=[ticks[0], ticks[-1]], nice=False)
     x = {
         name: alt.X(f"{name}:Q", title=title, scale=scale).axis(values=ticks, format=f".{digits}f", labelFlush=False)
@@ -108,7 +108,7 @@ def _ticks(numbers: Sequence[float], chance: float | None) -> list[float]:
     return [t / 10 for t in range(low, high + 1)]
 
 
-def _fine_ticks(numbers: Sequence[float]) -> tuple[list[float], int]:
+def fine_ticks(numbers: Sequence[float]) -> tuple[list[float], int]:
     """Return at most eight tick positions whose ends hold all numbers, and the digits that they need."""
     low, high = min(numbers), max(numbers)
     if high - low < 1e-3:
