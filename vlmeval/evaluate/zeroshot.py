@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from vlmeval.embed import Embedded
 from vlmeval.evaluate import assess
-from vlmeval.evaluate.chosen_on import searched_findings
 from vlmeval.evaluate.calibrated import calibrated_zero_shot
+from vlmeval.evaluate.chosen_on import searched_findings
 from vlmeval.evaluate.material import Made, Material
 from vlmeval.methods import Rule, TextSide, zero_shot
 from vlmeval.records import MethodUsed, Plan, Predictions, PromptsUsed, Samples

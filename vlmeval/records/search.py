@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import hashlib
+from collections.abc import Iterable
+from typing import Final, Literal
 
 from pydantic import Field
 
 from vlmeval.records.base import Record
 
+MARK_DIGITS: Final = 10
 StepKind = Literal["start", "add-template", "drop-template", "add-name", "drop-name", "weights", "stop"]
 
 
@@ -60,11 +63,14 @@ class Provenance(Record):
     split: Literal["val"] = "val"
     units: int
     units_digest: str = Field(description="Of the validation units' ids.")
+    unit_marks: str = Field("", description="A short hash of each unit, see `unit_marks`; separated by spaces.")
+    level: Literal["image", "unit"] = "unit"
     model: str
     model_key: str
     objective: dict[str, float] = Field(description="Metric id -> share in the objective; shares add up to 1.")
     group: str | None = Field(None, description="The skin-tone source of the worst level, if that is in the objective.")
     baseline: str = Field(description="The prompt set that the search started from or measured against.")
+    ensemble: Literal["equal", "weighted"] = "equal"
     pool: dict[str, str] = Field(description="Prompt set id -> content digest of the candidates' sets.")
     candidates: int
     seed: int
@@ -73,8 +79,18 @@ class Provenance(Record):
     outer: tuple[OuterFold, ...] = ()
     validation: Figure
     nested: Figure
+    baseline_validation: Figure | None = None
     test: Figure | None = None
     baseline_test: Figure | None = None
     gain_test: Figure | None = Field(None, description="Paired: the searched set minus the baseline, on test units.")
     optimism: Figure = Field(description="Validation minus nested: how much too good the validation figure is.")
     optimism_test: float | None = Field(None, description="Validation minus test, as it came out.")
+
+
+def unit_marks(units: Iterable[str]) -> dict[str, str]:
+    """Return a short hash of every unit's id: the first 40 bits of its SHA-256, in hexadecimal.
+
+    A prompt set keeps those of the units that it was chosen on, so that any card of the same data can be asked whether
+    it would evaluate one of them. Of 10,000 and 10,000 different units, two have the same mark in one case of 10,000.
+    """
+    return {unit: hashlib.sha256(unit.encode()).hexdigest()[:MARK_DIGITS] for unit in units}
