@@ -1,0 +1,71 @@
+"""Which prompt sets are compared: the card's default first, then those asked for, or all that suit.
+
+In: the catalog, a card, the model's family, ids. Out: `Chosen`: ids, and what was left out and why. A set that does not
+fit its benchmark (a class without words) is an error, whoever asked for it; one that is meant for other benchmarks or
+models is left out of ``all``, and used where it is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vlmeval.catalog import Catalog
+from vlmeval.errors import UsageError
+from vlmeval.records import Benchmark, PromptSet
+from vlmeval.workbench.study.asked import ALL
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Ids of the prompt sets, the one to measure against first, and notes on what was left out or added."""
+
+    ids: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def choose(catalog: Catalog, benchmark: Benchmark, family: str, asked: Sequence[str]) -> Chosen:
+    """Choose the sets of one benchmark and model.
+
+    Raises
+    ------
+    UnknownNameError, CatalogError
+        No such set, or one that does not fit the benchmark (with file and line): before anything is read.
+    UsageError
+        There are not two sets to compare.
+    """
+    named = [name for name in asked if name != ALL]
+    default = benchmark.prompts.default
+    notes: list[str] = []
+    ids = list(dict.fromkeys([default, *named]))
+    if ALL in asked:
+        for set_id in catalog.prompt_sets_for(benchmark):
+            why = _unsuited(catalog, catalog.prompt_set(set_id), benchmark, family)
+            if set_id in ids:
+                continue
+            if why is None:
+                ids.append(set_id)
+            else:
+                notes.append(f"{set_id} is left out of {benchmark.id}: {why}.")
+    elif default not in named:
+        notes.append(f"{default} is added: the card of {benchmark.id} chose it beforehand, others are measured by it.")
+    for set_id in ids:
+        catalog.expand(set_id, benchmark)
+    if len(ids) < 2:
+        raise UsageError(
+            f"there is only one prompt set to look at: {ids[0]}",
+            key="--prompts",
+            expected=f"another one beside the choice of {benchmark.id}, or {ALL}",
+            hint="see: vlmeval prompts list",
+        )
+    return Chosen(tuple(ids), tuple(notes))
+
+
+def _unsuited(catalog: Catalog, prompt_set: PromptSet, benchmark: Benchmark, family: str) -> str | None:
+    """Say why a set is not meant for the benchmark or the model, or None."""
+    parts = [prompt_set, *(catalog.prompt_set(name) for name in prompt_set.includes if name in catalog.prompt_sets)]
+    if benchmark.task == "single-label" and any(part.negatives for part in parts):
+        return f"it has negatives, and every {benchmark.unit.name} has a class here"
+    if prompt_set.models and family not in prompt_set.models:
+        return f"it is written for {', '.join(prompt_set.models)}, and the model is of the family {family}"
+    return None
