@@ -5,34 +5,35 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from written_prompts import (
+    EVERY,
+    FAMILIES,
+    HAM_SEVEN,
+    IDS,
+    IN_ENGLISH,
+    ROOT,
+    SCIN_FAMILIES,
+    SCIN_TEN,
+    WORDED,
+    class_ids,
+    denied,
+    filled,
+    kinds_of,
+    load,
+    normal,
+    says,
+)
 
 from vlmeval.catalog import expand_prompts, load_catalog
+from vlmeval.errors import CatalogError
 from vlmeval.records import PromptSet
 
-ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted(p for p in (ROOT / "prompts").rglob("*.yaml") if p.parent.name != "derm-demo")
-IDS = [f"{p.parent.name}/{p.stem}" for p in FILES]
-FAMILIES = ("scin", "scin-broad", "ham10000")
-KINDS = ("names", "photo", "clinical", "lay")
-
-SCIN_TEN = (
-    "eczema",
-    "allergic-contact-dermatitis",
-    "insect-bite",
-    "urticaria",
-    "psoriasis",
-    "folliculitis",
-    "irritant-contact-dermatitis",
-    "tinea",
-    "herpes-zoster",
-    "drug-rash",
-)
-HAM_SEVEN = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+CARD_ORDER = {"scin": SCIN_TEN, "ham10000": HAM_SEVEN}
+OF_A_FAMILY = [f"{family}/{kind}" for family in FAMILIES for kind in kinds_of(family)]
 
 # A hallmark whose usual name is also a class of its own: said once, on purpose.
 SHARED_WORDS = {("leukocytoclastic-vasculitis", "purpura")}
@@ -43,110 +44,75 @@ CLIP_PLACES = 75
 SAFE_FOR_SIGLIP = 48
 
 
-def read(path: Path) -> PromptSet:
-    return PromptSet.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-
-
-def load(set_id: str) -> PromptSet:
-    return read(ROOT / "prompts" / f"{set_id}.yaml")
-
-
-def class_ids(prompts: PromptSet) -> tuple[str, ...]:
-    return tuple(prompts.names or prompts.class_templates)
-
-
-def filled(prompts: PromptSet) -> dict[str, list[str]]:
-    """The final strings per class, written down from the record's own definition of them.
-
-    A set that takes its names from a card gets the stand-in class "psoriasis".
-    """
-    classes = class_ids(prompts) or ("psoriasis",)
-    return {
-        k: [
-            template.replace("{name}", name)
-            for template in prompts.class_templates.get(k, prompts.templates)
-            for name in prompts.names.get(k, (k,))
-        ]
-        for k in classes
-    }
-
-
-def normal(text: str) -> str:
-    return " ".join(re.sub(r"[^\w\s]", " ", text.lower()).split())
-
-
-def says(text: str, name: str) -> bool:
-    return re.search(rf"\b{re.escape(normal(name))}\b", normal(text)) is not None
-
-
 def wrong_articles(texts: Iterable[str]) -> list[str]:
     wrong = re.compile(r"\b(a (?=[aeio]|un(?!i)|urt)|an (?![aeiouh])|(?:an?|the) (?:an?|the) )", re.IGNORECASE)
     return [text for text in texts if wrong.search(text)]
 
 
-@pytest.fixture(scope="module")
-def clip_pieces() -> Any:
-    tokenizer = pytest.importorskip("open_clip.tokenizer")
-    return tokenizer.SimpleTokenizer().encode
-
-
-def test_every_benchmark_has_the_four_kinds() -> None:
-    expected = {f"{family}/{kind}" for family in FAMILIES for kind in KINDS}
-    assert expected <= set(IDS)
+def test_every_benchmark_has_every_kind() -> None:
+    expected = {*OF_A_FAMILY, *(f"{family}/{kind}" for family in FAMILIES for kind in ("ensemble", "ensemble-all"))}
+    assert expected == {i for i in IDS if not i.startswith("generic/")}
     assert len([i for i in IDS if i.startswith("generic/")]) >= 4
 
 
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_the_record_loads_and_says_where_it_comes_from(path: Path) -> None:
-    prompts = read(path)
-    assert prompts.id == f"{path.parent.name}/{path.stem}"
+@pytest.mark.parametrize("set_id", IDS)
+def test_the_record_loads_and_says_where_it_comes_from(set_id: str) -> None:
+    prompts = load(set_id)
+    family, kind = set_id.split("/")
+    assert prompts.id == set_id
     assert len(prompts.source) > 20
-    if path.stem in {"clinical", "lay", "photo"} and path.parent.name != "generic":
+    if family == "generic":
+        return
+    assert prompts.benchmarks == (family,)
+    if kind != "names":
         assert prompts.notes is not None
         assert "Not yet reviewed by a dermatologist" in prompts.notes
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("family", "classes"), [("scin", SCIN_TEN), ("ham10000", HAM_SEVEN)])
-def test_a_set_covers_its_classes_in_the_benchmarks_order(family: str, classes: tuple[str, ...], kind: str) -> None:
-    assert class_ids(load(f"{family}/{kind}")) == classes
+@pytest.mark.parametrize("set_id", [i for i in OF_A_FAMILY if i.split("/")[0] in CARD_ORDER])
+def test_a_set_covers_its_classes_in_the_benchmarks_order(set_id: str) -> None:
+    assert class_ids(load(set_id)) == CARD_ORDER[set_id.split("/", maxsplit=1)[0]]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", kinds_of("scin-broad"))
 def test_scin_broad_sets_cover_the_benchmarks_card(kind: str) -> None:
     card = ROOT / "benchmarks" / "scin-broad" / "benchmark.yaml"
     wanted = [c["id"] for c in yaml.safe_load(card.read_text(encoding="utf-8"))["classes"]]
     assert Counter(class_ids(load(f"scin-broad/{kind}"))) == Counter(wanted)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", kinds_of("scin"))
 def test_a_condition_of_both_scin_families_says_the_same_in_both(kind: str) -> None:
     ten, broad = load(f"scin/{kind}"), load(f"scin-broad/{kind}")
     assert ten.templates == broad.templates
+    assert ten.negatives == broad.negatives
     for k in SCIN_TEN:
         assert filled(ten)[k] == filled(broad)[k], k
 
 
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_placeholders_are_filled_and_texts_are_clean(path: Path) -> None:
-    for k, texts in filled(read(path)).items():
-        assert texts, k
-        for text in texts:
-            assert not set(text) & set("{}<>[]\n\t"), text
-            assert text == " ".join(text.split()), text
-            assert len(text.split()) <= 40, text
+def texts_of(prompts: PromptSet) -> list[str]:
+    """Every string of a set, negatives included, as often as it stands there."""
+    return [text for texts in (*filled(prompts).values(), *denied(prompts).values()) for text in texts]
 
 
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_no_prompt_stands_twice(path: Path) -> None:
-    counts = Counter(normal(text) for texts in filled(read(path)).values() for text in texts)
+@pytest.mark.parametrize("set_id", WORDED)
+def test_placeholders_are_filled_and_texts_are_clean(set_id: str) -> None:
+    assert all(filled(load(set_id)).values())
+    for text in texts_of(load(set_id)):
+        assert not set(text) & set("{}<>[]\n\t"), text
+        assert text == " ".join(text.split()), text
+        assert len(text.split()) <= 40, text
+
+
+@pytest.mark.parametrize("set_id", WORDED)
+def test_no_prompt_stands_twice(set_id: str) -> None:
+    counts = Counter(normal(text) for texts in filled(load(set_id)).values() for text in texts)
     assert [text for text, n in counts.items() if n > 1] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_articles_read_well(path: Path) -> None:
-    for texts in filled(read(path)).values():
-        assert wrong_articles(texts) == []
+@pytest.mark.parametrize("set_id", IN_ENGLISH)
+def test_articles_read_well(set_id: str) -> None:
+    assert wrong_articles(texts_of(load(set_id))) == []
 
 
 @pytest.mark.parametrize("text", ["a photo of a eczema", "an wart", "a urticarial rash", "a photo of an the bruise"])
@@ -154,10 +120,16 @@ def test_wrong_articles_are_found(text: str) -> None:
     assert wrong_articles([text]) == [text]
 
 
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_every_prompt_fits_the_text_encoders(path: Path, clip_pieces: Any) -> None:
-    longest = max((len(clip_pieces(text)), text) for texts in filled(read(path)).values() for text in texts)
+@pytest.mark.parametrize("set_id", WORDED)
+def test_every_prompt_fits_the_text_encoders(set_id: str, clip_pieces: Any) -> None:
+    longest = max((len(clip_pieces(text)), text) for text in texts_of(load(set_id)))
     assert longest[0] <= min(CLIP_PLACES, SAFE_FOR_SIGLIP), longest
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_bare_names_fit_the_shortest_text_encoder(family: str, clip_pieces: Any) -> None:
+    """siglip-so400m-224 has 16 places: 11 CLIP pieces leave room for a third more and the end."""
+    assert max(len(clip_pieces(text)) for text in texts_of(load(f"{family}/names"))) <= 11
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -171,7 +143,7 @@ def test_descriptions_start_with_a_name_of_their_class(family: str) -> None:
             assert any(says(start, re.sub(r"^an? ", "", name)) for name in known[k]), text
 
 
-@pytest.mark.parametrize("kind", ["photo", "clinical", "lay"])
+@pytest.mark.parametrize("kind", ["general", "photo", "clinical", "lay", "skin-tone"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_prompt_says_the_name_of_another_class(family: str, kind: str) -> None:
     bare = {k: names[0] for k, names in load(f"{family}/names").names.items()}
@@ -182,7 +154,7 @@ def test_no_prompt_says_the_name_of_another_class(family: str, kind: str) -> Non
             assert [text for text in texts if says(text, name)] == [], (k, other)
 
 
-@pytest.mark.parametrize("family", ["scin", "scin-broad"])
+@pytest.mark.parametrize("family", SCIN_FAMILIES)
 def test_descriptions_of_clinical_photos_speak_of_dark_and_light_skin(family: str) -> None:
     """Inflammation that is red on light skin is not red on dark skin; a description must serve both."""
     for k, texts in load(f"{family}/clinical").class_templates.items():
@@ -195,24 +167,24 @@ BRITISH = re.compile(r"grey|colour|\bcentre|oedema|haem|naev|orrhoe|mould|metre|
 BRITISH_SYNONYMS = {"seborrhoeic dermatitis", "a melanocytic naevus"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_spelling_is_american_except_in_synonyms(path: Path) -> None:
-    prompts = read(path)
+@pytest.mark.parametrize("set_id", IN_ENGLISH)
+def test_spelling_is_american_except_in_synonyms(set_id: str) -> None:
+    prompts = load(set_id)
     words = [name for names in prompts.names.values() for name in names if name not in BRITISH_SYNONYMS]
     words += [text for texts in prompts.class_templates.values() for text in texts]
-    assert [text for text in (*words, *prompts.templates) if BRITISH.search(text)] == []
+    assert [text for text in (*words, *prompts.templates, *prompts.negatives) if BRITISH.search(text)] == []
 
 
 def test_sentences_name_the_dermatoscope_only_where_there_is_one() -> None:
     through_a_dermatoscope = re.compile(r"derm(at)?oscop", re.IGNORECASE)
-    assert all(through_a_dermatoscope.search(template) for template in load("ham10000/photo").templates)
-    for family in ("scin", "scin-broad"):
-        for kind in KINDS:
-            texts = [text for texts in filled(load(f"{family}/{kind}")).values() for text in texts]
-            assert [text for text in texts if through_a_dermatoscope.search(text)] == []
+    for kind in ("photo", "skin-tone"):
+        assert all(through_a_dermatoscope.search(template) for template in load(f"ham10000/{kind}").templates), kind
+    without = ["ham10000/general", *(f"{family}/{kind}" for family in SCIN_FAMILIES for kind in kinds_of(family))]
+    for set_id in without:
+        assert [text for text in texts_of(load(set_id)) if through_a_dermatoscope.search(text)] == [], set_id
 
 
-@pytest.mark.parametrize("kind", ["names", "photo", "clinical"])
+@pytest.mark.parametrize("kind", ["names", "general", "photo", "clinical", "skin-tone"])
 @pytest.mark.parametrize(
     ("family", "condition", "parts"),
     [
@@ -231,15 +203,28 @@ def test_a_class_of_several_conditions_has_words_for_each(
     assert [part for part in parts if not any(says(text, part) for text in texts)] == []
 
 
-def test_what_the_cards_name_is_there_and_fits() -> None:
-    """Every set a benchmark's card names fills without error, and to the strings this module expects."""
+@pytest.mark.parametrize("set_id", OF_A_FAMILY)
+def test_the_catalog_fills_a_set_to_the_strings_of_this_folder(set_id: str) -> None:
     catalog = load_catalog()
-    for family in FAMILIES:
-        benchmark = catalog.benchmark(family)
-        for set_id in (benchmark.prompts.default, *benchmark.prompts.compare):
-            prompts = catalog.prompt_set(set_id)
-            ours = expand_prompts(prompts, benchmark).prompts
-            assert {k: sorted(texts) for k, texts in ours.items()} == {k: sorted(v) for k, v in filled(prompts).items()}
+    ours = catalog.expand(set_id, catalog.benchmark(set_id.split("/", maxsplit=1)[0]))
+    assert {k: sorted(v) for k, v in ours.prompts.items()} == {k: sorted(v) for k, v in filled(load(set_id)).items()}
+    negatives = {k: sorted(v) for k, v in denied(load(set_id)).items() if v}
+    assert {k: sorted(v) for k, v in ours.negatives.items()} == negatives
+
+
+def test_every_set_of_a_benchmark_fits_it() -> None:
+    """Negatives are for several labels a picture; where there is one (scin-broad@top1), they must be refused."""
+    catalog = load_catalog()
+    seen = set()
+    for benchmark in catalog.benchmarks.values():
+        for set_id in catalog.prompt_sets_for(benchmark):
+            seen.add(set_id)
+            if load(set_id).negatives and benchmark.task == "single-label":
+                with pytest.raises(CatalogError, match="has negatives"):
+                    catalog.expand(set_id, benchmark)
+            else:
+                assert catalog.expand(set_id, benchmark).texts
+    assert seen == {i for i in EVERY if not i.startswith("generic/")}
 
 
 @pytest.mark.parametrize("set_id", [i for i in IDS if i.startswith("generic/")])
