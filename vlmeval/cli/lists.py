@@ -110,17 +110,9 @@ def _benchmarks(catalog: Catalog) -> list[Row]:
 
 
 def _prompts(catalog: Catalog) -> list[Row]:
-    return [
-        {
-            "prompts": card.id,
-            "title": card.title,
-            "kind": card.kind,
-            "language": card.language,
-            "aggregation": card.aggregation,
-            "for": card.benchmarks or ("any",),
-        }
-        for card in catalog.prompt_sets.values()
-    ]
+    from vlmeval.cli.prompt_rows import prompt_rows
+
+    return prompt_rows(catalog)
 
 
 def _methods(_: Catalog) -> list[Row]:

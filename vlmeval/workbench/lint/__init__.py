@@ -6,7 +6,7 @@ function in one of this room's modules; `article_mistakes`, `normal`, `says` and
 
 from vlmeval.workbench.lint.english import ArticleMistake, article_mistakes
 from vlmeval.workbench.lint.finding import Checked, LintFinding, LintReport
-from vlmeval.workbench.lint.lengths import ClipTokens, Limit
+from vlmeval.workbench.lint.limits import ClipTokens, Limit, limit_by_card
 from vlmeval.workbench.lint.registry import RULES, Problem, Rule
 from vlmeval.workbench.lint.subject import Subject, Text
 from vlmeval.workbench.lint.whole import Settings, Target, benchmarks_of, lint, lint_file, targets_of
@@ -28,6 +28,7 @@ __all__ = [
     "Text",
     "article_mistakes",
     "benchmarks_of",
+    "limit_by_card",
     "lint",
     "lint_file",
     "normal",

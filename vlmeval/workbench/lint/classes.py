@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from vlmeval.catalog.filled import PLACEHOLDER, names_of, templates_of
-from vlmeval.records import ClassSpec
+from vlmeval.records import ClassSpec, PromptSet
 from vlmeval.workbench.lint.registry import Problem, rule
 from vlmeval.workbench.lint.subject import Subject
 
@@ -40,20 +40,26 @@ def unknown_class(subject: Subject) -> Iterator[Problem]:
     "give the class its words, or 'names_from: card' to take those of the benchmark's card",
 )
 def missing_class(subject: Subject) -> Iterator[Problem]:
-    """Find classes that no string speaks for, in the set or in one that it includes."""
+    """Find classes that no string speaks for, and those that an included set has no words for."""
     have = {text.class_id for text in subject.every}
     for spec in subject.benchmark.classes:
-        key = _unfilled(subject, spec)
-        if spec.id not in have or key is not None:
-            key = key or "class_templates"
-            message = f"no words for class {spec.id!r} of {subject.benchmark.id}"
-            yield Problem((key, spec.id), message, "nothing", f"prompts for {spec.name}", spec.id)
+        message = f"no words for class {spec.id!r} of {subject.benchmark.id}"
+        key = _wordless(subject.prompt_set, spec)
+        if key is not None or spec.id not in have:
+            place = (key or "class_templates", spec.id)
+            yield Problem(place, message, "nothing", f"prompts for {spec.name}", spec.id)
+        for at, part in subject.parts:
+            if _wordless(part, spec) is not None:
+                yield Problem(("includes", at), message, part.id, "a set with words for every class", spec.id)
 
 
-def _unfilled(subject: Subject, spec: ClassSpec) -> str | None:
-    """Return ``names`` where a template of the class waits for a name that nobody gives."""
-    wants = any(PLACEHOLDER in template for template, _ in templates_of(subject.prompt_set, spec))
-    return "names" if wants and not names_of(subject.prompt_set, spec) else None
+def _wordless(prompt_set: PromptSet, spec: ClassSpec) -> str | None:
+    """Return the key that a class's words are missing from: its name, its sentences; None where nothing is missing."""
+    templates = templates_of(prompt_set, spec)
+    asking = [*(template for template, _ in templates), *prompt_set.negatives]
+    if _asks(asking) and not names_of(prompt_set, spec):
+        return "names"
+    return None if templates or prompt_set.includes else "class_templates"
 
 
 @rule(
@@ -123,3 +129,22 @@ def weights_sum(subject: Subject) -> Iterator[Problem]:
         if fractions and abs(sum(given) - 1) > _SUM_TOLERANCE:
             message = f"the weights of class {class_id!r} add up to {sum(given):.4g}"
             yield Problem(("weights", class_id), message, " ".join(f"{w:g}" for w in given), "a sum of 1", class_id)
+
+
+@rule(
+    "unused-names",
+    "warning",
+    "A class has names that no template holds a place for, so that nobody reads them.",
+    "put {name} into a template of the class, or delete the names",
+)
+def unused_names(subject: Subject) -> Iterator[Problem]:
+    """Find names of classes whose templates are all finished sentences."""
+    chosen = subject.prompt_set
+    for spec in subject.benchmark.classes if not _asks(chosen.negatives) else ():
+        if spec.id in chosen.names and not _asks([template for template, _ in templates_of(chosen, spec)]):
+            message = f"no template holds the names of class {spec.id!r}"
+            yield Problem(("names", spec.id), message, ", ".join(chosen.names[spec.id]), f"a {PLACEHOLDER}", spec.id)
+
+
+def _asks(templates: Iterable[str]) -> bool:
+    return any(PLACEHOLDER in template for template in templates)

@@ -37,6 +37,18 @@ class LintFinding(Record):
         """``file:line``, as editors and terminals open it."""
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
+    @property
+    def details(self) -> tuple[tuple[str, str], ...]:
+        """What was found, what was expected and how to mend it, each with its label; as far as there is something."""
+        also = f" (and {self.more} more from here)" if self.more else ""
+        found = None if self.found is None else self.found + also
+        pairs = (("found", found), ("expected", self.expected), ("to mend", self.mend))
+        return tuple((label, text) for label, text in pairs if text)
+
+    def __str__(self) -> str:
+        head = f"{self.place}: {self.severity}: {self.message} [{self.rule}]"
+        return "\n".join([head, *(f"  {label}: {text}" for label, text in self.details)])
+
 
 class Checked(Record):
     """One file that was looked at: its set, and the benchmarks that it was filled in for."""

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vlmeval.catalog.filled import Filled, negatives_of, prompts_of
 from vlmeval.catalog.yamlfile import KeyPath, YamlFile
 from vlmeval.records import Benchmark, ClassSpec, PromptSet
+from vlmeval.workbench.lint.limits import Limit
 from vlmeval.workbench.lint.words import base_language, normal, variants
-
-if TYPE_CHECKING:
-    from vlmeval.workbench.lint.lengths import Limit
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from vlmeval.errors import CatalogError, UsageError
 from vlmeval.records import Benchmark, PromptSet
 from vlmeval.workbench.lint import about, articles, classes, leaks, lengths, repeats, strings
 from vlmeval.workbench.lint.finding import Checked, LintFinding, LintReport
-from vlmeval.workbench.lint.lengths import ClipTokens, Limit, limits_by_cards
+from vlmeval.workbench.lint.limits import CLIP, ClipTokens, Limit, limits_by_cards
 from vlmeval.workbench.lint.registry import RULES, Problem, Rule
 from vlmeval.workbench.lint.subject import Subject
 
 RULE_MODULES = (about, classes, strings, repeats, leaks, articles, lengths)
-CLIP = "CLIP's tokenizer; a third more for models with one of their own"
+COUNTED = f"{CLIP}; a third more for models with one of their own"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Settings:
 
     benchmark: Benchmark | None = None
     limits: tuple[Limit, ...] | None = None
-    tokens: str = CLIP
+    tokens: str = COUNTED
     clip_tokens: Callable[[str], int] = field(default_factory=ClipTokens)
 
 
