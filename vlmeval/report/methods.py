@@ -9,6 +9,7 @@ import statistics
 from typing import Final
 
 from vlmeval.records import MethodUsed, RunRecord
+from vlmeval.report.calibrated import chart_label, short_title
 from vlmeval.report.folds import brief
 from vlmeval.report.lookup import Differences, Rows, View, cell, whole_methods, zero_shot_method
 from vlmeval.report.names import metric_view
@@ -34,7 +35,7 @@ def comparison_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View
     shown = [
         metric_view(m, record.benchmark.task) | {"chance": leading_chance(record, rows, headline, m)} for m in metrics
     ]
-    prompt_sets = [line for line in lines if line["prompts"] is not None]
+    prompt_sets = [line for line in lines if line["prompts"] is not None and not line["calibrated"]]
     spread = [_spread(metric, [line["cells"][i] for line in prompt_sets]) for i, metric in enumerate(shown)]
     return {
         "mixed": mixed,
@@ -42,6 +43,7 @@ def comparison_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View
         "rows": lines,
         "prompt_sets": len(prompt_sets),
         "spread": spread,
+        "calibrated": any(line["calibrated"] for line in lines),
         "versus": any(d is not None for line in lines for d in line["versus"]),
     }
 
@@ -54,9 +56,11 @@ def _line(
     return {
         "id": method.id,
         "kind": method.kind,
+        "calibrated": method.calibration is not None,
         "name": method_name(record, method, mixed=mixed),
         "prompts": method.prompts,
-        "prompt_set": _prompt_title(record, method),
+        "label": chart_label(record, method) if method.calibration is not None else None,
+        "prompt_set": None if method.calibration is not None else _prompt_title(record, method),
         "headline": method.id == headline.id,
         "seeds": len(method.seeds) or None,
         "cells": [cell(row) for row in found],
@@ -67,6 +71,8 @@ def _line(
 def method_name(record: RunRecord, method: MethodUsed, *, mixed: bool) -> str:
     """Return what a reader calls a method: its prompt set where only prompt sets differ."""
     title = _prompt_title(record, method)
+    if method.calibration is not None:
+        return short_title(record, method)
     if title is None:
         return method.title
     return f"Zero-shot: {title}" if mixed else title
@@ -154,7 +160,8 @@ def examples_view(comparison: View, few_shot: View | None) -> View | None:
     The trained method is the run's first, not its best: the best of several on the test rows flatters itself.
     """
     zero_shot = any(line["kind"] == "zero-shot" for line in comparison["rows"])
-    trained = [line for line in comparison["rows"] if line["kind"] not in UNTRAINED and any(line["cells"])]
+    learned = [one for one in comparison["rows"] if one["kind"] not in UNTRAINED and not one["calibrated"]]
+    trained = [line for line in learned if any(line["cells"])]
     if not zero_shot or not (trained or few_shot) or not comparison["metrics"]:
         return None
     return {

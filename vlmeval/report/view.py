@@ -2,10 +2,10 @@
 
 In: a RunRecord and the Predictions kept beside it. Out: nested dicts, lists, strings and numbers, nothing else; the
 same record gives the same dict. Keys and their makers: `headline` headline.py; `overall`, `classes`, `thresholds`
-tables.py; `comparison`, `examples`, `for_whom`, `alerts` methods.py; `fitted`, `noticed` fitted.py; `few_shot`
-fewshot.py; `tones`, `groups` strata.py; `tone_sources` tone_sources.py; `crossed` crossed.py; `confusion`, `curves`
-curves.py; `calibration`, `selective`, `conformal`, `operating`, `truth` in modules of that name; `prompts`, `data`,
-`about`, `environment` about.py; `audit` leaks.py; `contamination` contamination.py.
+tables.py; `comparison`, `examples`, `for_whom`, `alerts` methods.py; `fitted`, `noticed` fitted.py; `calibrated`
+calibrated.py; `few_shot` fewshot.py; `tones`, `groups` strata.py; `tone_sources` tone_sources.py; `crossed`
+crossed.py; `confusion`, `curves` curves.py; `calibration`, `selective`, `conformal`, `operating`, `truth` in modules of
+that name; `prompts`, `data`, `about`, `environment` about.py; `audit` leaks.py; `contamination` contamination.py.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final
 from vlmeval.records import Predictions, RunRecord
 from vlmeval.report import (
     about,
+    calibrated,
     calibration,
     conformal,
     crossed,
@@ -82,6 +83,7 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
         "comparison": comparison,
         "examples": methods.examples_view(comparison, few_shot),
         "for_whom": methods.for_whom_view(record, rows, leading, tones),
+        "calibrated": calibrated.calibrated_view(record, rows, leading),
         "few_shot": few_shot,
         "fitted": fitted.fitted_view(record, leading.level),
         "noticed": fitted.noticed_view(record),
