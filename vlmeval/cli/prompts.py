@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from vlmeval.cli import prompts_lint, prompts_search, prompts_show
+from vlmeval.cli import prompts_compare, prompts_lint, prompts_search, prompts_show
 from vlmeval.cli.lists import list_names
 from vlmeval.cli.options import DataRoots, Json
 
@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     group.command("list", epilog="Example: vlmeval prompts list")(list_prompts)
     prompts_show.register(group)
     prompts_lint.register(group)
+    prompts_compare.register(group)
     prompts_search.register(group)
     app.add_typer(group, name="prompts")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from vlmeval.catalog import Catalog
 from vlmeval.errors import UsageError
+from vlmeval.evaluate.chosen_on import provenances
 from vlmeval.records import Benchmark, PromptSet
 from vlmeval.workbench.study.asked import ALL
 
@@ -58,7 +59,18 @@ def choose(catalog: Catalog, benchmark: Benchmark, family: str, asked: Sequence[
             expected=f"another one beside the choice of {benchmark.id}, or {ALL}",
             hint="see: vlmeval prompts list",
         )
+    notes += [note for set_id in ids for note in _searched(catalog, catalog.prompt_set(set_id), benchmark)]
     return Chosen(tuple(ids), tuple(notes))
+
+
+def _searched(catalog: Catalog, prompt_set: PromptSet, benchmark: Benchmark) -> list[str]:
+    """Say where a searched set was chosen: on this kind of data, whose figures it is tuned to, or on other data."""
+    notes = []
+    for known in provenances(prompt_set, catalog):
+        here = known.data_home == benchmark.data.home
+        where = f"validation units of {known.benchmark}" + ("" if here else f", other data than {benchmark.id}")
+        notes.append(f"{prompt_set.id} was found by a search on {known.units} labelled {where}, with {known.model}.")
+    return notes
 
 
 def _unsuited(catalog: Catalog, prompt_set: PromptSet, benchmark: Benchmark, family: str) -> str | None:
