@@ -154,6 +154,15 @@ def test_no_prompt_says_the_name_of_another_class(family: str, kind: str) -> Non
             assert [text for text in texts if says(text, name)] == [], (k, other)
 
 
+@pytest.mark.parametrize("set_id", [i for i in WORDED if load(i).hallmarks])
+def test_a_declared_hallmark_is_said(set_id: str) -> None:
+    """A permission that nothing needs any more would hide the next mistake."""
+    prompts = load(set_id)
+    for k, words in prompts.hallmarks.items():
+        for word in words:
+            assert any(says(text, word) for text in filled(prompts)[k]), (k, word)
+
+
 @pytest.mark.parametrize("family", SCIN_FAMILIES)
 def test_descriptions_of_clinical_photos_speak_of_dark_and_light_skin(family: str) -> None:
     """Inflammation that is red on light skin is not red on dark skin; a description must serve both."""
