@@ -8,6 +8,7 @@ from pydantic import Field
 
 from vlmeval.records.base import Record
 
+_LONGEST, _HEAD, _TAIL = 180, 120, 40
 Severity = Literal["error", "warning"]
 
 
@@ -41,13 +42,18 @@ class LintFinding(Record):
     def details(self) -> tuple[tuple[str, str], ...]:
         """What was found, what was expected and how to mend it, each with its label; as far as there is something."""
         also = f" (and {self.more} more from here)" if self.more else ""
-        found = None if self.found is None else self.found + also
+        found = None if self.found is None else _short(self.found) + also
         pairs = (("found", found), ("expected", self.expected), ("to mend", self.mend))
         return tuple((label, text) for label, text in pairs if text)
 
     def __str__(self) -> str:
         head = f"{self.place}: {self.severity}: {self.message} [{self.rule}]"
         return "\n".join([head, *(f"  {label}: {text}" for label, text in self.details)])
+
+
+def _short(text: str) -> str:
+    """Leave out the middle of a text that would fill the screen; the JSON has all of it."""
+    return text if len(text) <= _LONGEST else f"{text[:_HEAD]} [...] {text[-_TAIL:]}"
 
 
 class Checked(Record):

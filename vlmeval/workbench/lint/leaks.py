@@ -95,10 +95,10 @@ def negatives_single_label(subject: Subject) -> Iterator[Problem]:
         return
     message = f"{subject.benchmark.id} is single-label"
     if subject.prompt_set.negatives:
-        yield Problem(("negatives",), message, f"{len(subject.prompt_set.negatives)} negatives", "none")
+        yield Problem(("negatives",), message, repr(subject.prompt_set.negatives[0]), "no negatives")
     for at, part in subject.parts:
         if part.negatives:
-            yield Problem(("includes", at), message, f"{part.id} with {len(part.negatives)} negatives", "none")
+            yield Problem(("includes", at), message, f"{part.id}, which has some", "no negatives")
 
 
 @rule(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vlmeval.catalog.yamlfile import KeyPath
 from vlmeval.workbench.lint.registry import Problem, rule
-from vlmeval.workbench.lint.subject import Subject
+from vlmeval.workbench.lint.subject import Subject, Text
 
 
 @rule(
@@ -32,9 +33,18 @@ def may_be_too_long(subject: Subject) -> Iterator[Problem]:
 
 def _over(subject: Subject, *, exact: bool) -> Iterator[Problem]:
     for text in (*subject.own, *subject.negatives):
-        for limit in subject.limits:
-            tokens = limit.tokens(text.text) if limit.exact == exact else None
-            if tokens is not None:
+        over = [(limit, tokens) for limit in subject.limits if (tokens := limit.tokens(text.text)) is not None]
+        certain = any(limit.exact for limit, _ in over)
+        for limit, tokens in over if certain == exact else ():
+            if limit.exact == exact:
                 message = f"{'' if exact else 'about '}{tokens} tokens, and {limit.who} read {limit.context}"
                 expected = f"at most {limit.context} tokens by {limit.tokenizer}"
-                yield Problem(text.place, message, repr(text.text), expected, text.class_id)
+                yield Problem(_longer(text), message, repr(text.text), expected, text.class_id)
+
+
+def _longer(text: Text) -> KeyPath:
+    """Return the place of the name or of the template, whichever makes the string long."""
+    filled = text.filled
+    if filled.name_place is not None and len(filled.name or "") > len(filled.template):
+        return filled.name_place
+    return text.place

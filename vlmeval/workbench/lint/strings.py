@@ -98,7 +98,8 @@ def short_prompt(subject: Subject) -> Iterator[Problem]:
         letters = sum(c.isalnum() for c in text.text)
         if 0 < letters < _FEW and text.text.isascii():
             place = text.place_of(text.text)
-            yield Problem(place, f"a prompt of {letters} letters", repr(text.text), "the name in full", text.class_id)
+            message = f"a prompt of {letters} letter{'' if letters == 1 else 's'}"
+            yield Problem(place, message, repr(text.text), "the name in full", text.class_id)
 
 
 @set_rule(

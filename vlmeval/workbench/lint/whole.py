@@ -5,6 +5,7 @@ In: paths of prompt sets and a catalog. Out: `LintReport`. A file that cannot be
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,8 +150,10 @@ def _of_set(target: Target, prompt_set: PromptSet, catalog: Catalog) -> Iterator
     known = {card.family for card in catalog.model_cards.values()} if prompt_set.models else set()
     for at, name in enumerate(prompt_set.models):
         if name not in known:
-            expected = ", ".join(sorted(known))
-            yield about.UNKNOWN_FAMILY, Problem(("models", at), f"no model card is of family {name!r}", name, expected)
+            near = difflib.get_close_matches(name, known, n=2)
+            mend = f"did you mean {' or '.join(near)}?" if near else None
+            message = f"no model card is of family {name!r}"
+            yield about.UNKNOWN_FAMILY, Problem(("models", at), message, name, mend=mend)
     for rule in RULES.values():
         yield from ((rule, problem) for problem in (rule.of_set(prompt_set) if rule.of_set else ()))
 
