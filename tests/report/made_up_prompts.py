@@ -80,6 +80,7 @@ def _study(wanted: Wanted, title: str, number: int) -> PromptStudy:
         title=HOSTILE[1] if wanted.hostile else "Simulated lesions",
     )  # fmt: skip
     card = _benchmark(recipe)
+    card = card.model_copy(update={"prompts": card.prompts.model_copy(update={"default": "simulated/0"})})
     rng = np.random.default_rng(11 + number)
     truth, groups = _truth(recipe, card, rng)
     names = [f"simulated/{i}" for i in range(wanted.sets)]

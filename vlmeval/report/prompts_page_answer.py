@@ -42,8 +42,8 @@ def answer_view(facts: Facts) -> View:
         "chosen_place": places.get(chosen),
         "better": [facts.place[s] for s in better],
         "worse": [facts.place[s] for s in other if s not in better],
-        "single": _of_chosen(facts, "template", metric) or _of_chosen(facts, "one-prompt", metric),
-        "order": _of_chosen(facts, "word-order", metric),
+        "single": _single(facts, metric),
+        "order": _of(chosen, "word-order", metric, facts),
     }
 
 
@@ -106,15 +106,29 @@ def _turned(facts: Facts, groups: list[str]) -> list[View]:
     return made
 
 
-def _of_chosen(facts: Facts, kind: str, metric: str) -> View | None:
+def _single(facts: Facts, metric: str) -> View | None:
+    """Return how far single templates of the chosen set lie apart; where it has one only, of the best set with several.
+
+    Where no set has several templates, it is one prompt a class.
+    """
+    order = [facts.study.chosen, *(s for s in facts.ordered(metric) if s != facts.study.chosen)]
+    for kind in ("template", "one-prompt"):
+        known = [found for s in order if (found := _of(s, kind, metric, facts)) is not None]
+        if known:
+            return known[0]
+    return None
+
+
+def _of(set_id: str, kind: str, metric: str, facts: Facts) -> View | None:
     found: Spread | None = next(
-        (s for s in facts.study.spreads if (s.set_id, s.kind, s.metric) == (facts.study.chosen, kind, metric)), None
+        (s for s in facts.study.spreads if (s.set_id, s.kind, s.metric) == (set_id, kind, metric)), None
     )
     if found is None or found.whole is None or found.median is None or found.best is None or found.worst is None:
         return None
     drop = found.median - found.whole if facts.lower(metric) else found.whole - found.median
     return {
         "kind": kind,
+        "set": facts.place[set_id],
         "count": len(found.singles),
         "best": found.best.value,
         "worst": found.worst.value,

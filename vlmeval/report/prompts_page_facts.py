@@ -90,6 +90,10 @@ class Facts:
                 return found
         return None
 
+    def of_level(self, metric: str, group: str, level: str) -> bool:
+        """Whether the chosen set has a row over the classes that every level has."""
+        return self.value(self.study.chosen, metric, "macro-common", None, group, level) is not None
+
     def rank(self, metric: str, set_id: str) -> Rank | None:
         """Return where a set stands."""
         return self._ranks.get((metric, set_id))

@@ -43,15 +43,21 @@ def _group(group: GroupSpec, facts: Facts) -> View:
     }
     if group.unavailable is not None:
         return view
-    view["metrics"] = [made for metric in facts.metrics if (made := _metric(metric, group, facts, common=False))]
-    view["metrics"] += [
-        made
-        for metric in dict.fromkeys(STANDARDISED.get(m, m) for m in facts.metrics)
-        if (made := _metric(metric, group, facts, common=True))
-    ]
+    view["metrics"] = [made for m, common in _shown(group, facts) if (made := _metric(m, group, facts, common=common))]
     if not view["metrics"]:
         return view | {"unavailable": NOT_BY_GROUP}
     return view | {"brief": _brief(view["metrics"], facts)}
+
+
+def _shown(group: GroupSpec, facts: Facts) -> list[tuple[str, bool]]:
+    """Return the metrics of a group and whether each is over shared classes: the card's first, and that again over the
+    classes that every level has; of skin tones the card's second too, over shared classes if it is there."""
+    found = [m for first in facts.metrics[:1] for m in ((first, False), (STANDARDISED.get(first, first), True))]
+    if group.kind == "skin-tone":
+        for second in facts.metrics[1:2]:
+            level = next((lv.id for lv in group.levels if facts.of_level(second, group.id, lv.id)), None)
+            found.append((second, level is not None))
+    return found
 
 
 def _metric(metric: str, group: GroupSpec, facts: Facts, *, common: bool) -> View | None:
@@ -79,7 +85,10 @@ def _metric(metric: str, group: GroupSpec, facts: Facts, *, common: bool) -> Vie
     return {
         "metric": facts.metric(metric),
         "common": common,
-        "levels": [{"id": lv.id, "name": lv.name, "missing": lv.missing} for lv in levels],
+        "levels": [
+            {"id": lv.id, "name": lv.name, "missing": lv.missing, "units": (one(chosen, lv.id)["cell"] or {}).get("n_units")}
+            for lv in levels
+        ],
         "gaps": [{"id": gap, "name": GAPS[gap]} for gap in gaps],
         "rows": rows,
     }

@@ -30,7 +30,10 @@ KINDS: Final = {
         "choice of names",
     ),
 }
-MOST_NAMED: Final = 3
+MOST_METRICS: Final = {"template": 2, "one-prompt": 1, "one-name": 1}
+MOST_MOVED: Final = 10
+MOST_POINTS: Final = 60
+"""Of drawn wordings, so many stand for all: evenly over their order, both ends among them."""
 
 
 def wordings_view(facts: Facts) -> list[View]:
@@ -38,14 +41,14 @@ def wordings_view(facts: Facts) -> list[View]:
     return [
         made
         for kind, (title, words, noun) in KINDS.items()
-        for metric in _metrics(facts, kind)
+        for metric in _metrics(facts, kind)[: MOST_METRICS[kind]]
         if (made := _spreads(facts, kind, metric, title) | {"words": words, "noun": noun})["rows"]
     ]
 
 
 def order_view(facts: Facts) -> list[View]:
     """Return, by metric, each set with its words in order and shuffled."""
-    return [_spreads(facts, "word-order", metric, "Word order") for metric in _metrics(facts, "word-order")]
+    return [_spreads(facts, "word-order", metric, "Word order") for metric in _metrics(facts, "word-order")[:2]]
 
 
 def _metrics(facts: Facts, kind: str) -> list[str]:
@@ -75,8 +78,14 @@ def _spread(spread: Spread, facts: Facts, *, lower: bool) -> View:
         "of": spread.of,
         "drop": None if drop is None else -drop if lower else drop,
         "reason": spread.reason,
-        "singles": [_single(s) for s in ordered],
+        "singles": [_single(s) for s in ordered] if spread.kind == "template" else [],
+        "points": [s.value for s in (ordered if spread.kind == "template" else _thinned(ordered))],
     }
+
+
+def _thinned(ordered: list[Single]) -> list[Single]:
+    last = len(ordered) - 1
+    return ordered if last < MOST_POINTS else [ordered[round(i * last / (MOST_POINTS - 1))] for i in range(MOST_POINTS)]
 
 
 def _single(single: Single | None) -> View | None:
@@ -84,13 +93,14 @@ def _single(single: Single | None) -> View | None:
 
 
 def names_view(facts: Facts) -> list[View]:
-    """Return, by set with several names, each class's own metric under each of its names alone."""
+    """Return, by set with several names, each class's own metric under each name alone; where it matters most first."""
     by_set: dict[tuple[str, str], list[NameEffect]] = defaultdict(list)
     for effect in facts.study.names:
         if effect.set_id in facts.place:
             by_set[effect.set_id, effect.metric].append(effect)
     keys = sorted(by_set, key=lambda key: (facts.place[key[0]], key[1]))
-    return [_names(set_id, metric, by_set[set_id, metric], facts) for set_id, metric in keys]
+    made = [_names(set_id, metric, by_set[set_id, metric], facts) for set_id, metric in keys]
+    return sorted(made, key=lambda one: 0.0 if one["widest"] is None else -float(one["widest"]["width"]))
 
 
 def _names(set_id: str, metric: str, effects: Iterable[NameEffect], facts: Facts) -> View:
@@ -126,14 +136,15 @@ def _effect_cell(effect: NameEffect) -> View:
 
 
 def moved_view(facts: Facts) -> list[View]:
-    """Return, by set, the units whose true class gained or lost most against the chosen set."""
+    """Return, by set, the units whose true class gained or lost most against the chosen set, ten each way."""
     made = []
     for i, one in enumerate(facts.sets):
         found = [m for m in facts.study.moved if m.set_id == one.id]
         if found:
             gained = sorted((m for m in found if m.gain > 0), key=lambda m: (-m.gain, m.class_id, m.unit))
             lost = sorted((m for m in found if m.gain <= 0), key=lambda m: (m.gain, m.class_id, m.unit))
-            made.append({"set": i, "gained": [_moved(m, facts) for m in gained], "lost": [_moved(m, facts) for m in lost]})
+            made.append({"set": i, "gained": [_moved(m, facts) for m in gained[:MOST_MOVED]],
+                         "lost": [_moved(m, facts) for m in lost[:MOST_MOVED]]})  # fmt: skip
     return made
 
 

@@ -6,6 +6,7 @@ are large; what cannot be told from no difference is pale, whatever its size, an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -17,8 +18,7 @@ from vlmeval.report.text import interval, number, signed
 
 HEAT_ROW, STRIP_ROW, LEVEL_ROW, LEVEL_GAP = 28, 34, 13, 12
 FOR, AGAINST = "var(--v0)", "var(--v1)"
-MOST_POINTS: Final = 60
-FAINT, DEEP = 0.12, 0.85
+FAINT, DEEP = 0.1, 0.78
 
 
 class Field(NamedTuple):
@@ -32,21 +32,20 @@ class Field(NamedTuple):
 
 
 def heat(
-    rows: Sequence[str], columns: Sequence[str], fields: Sequence[Field], title: str, *, lower: bool = False
+    rows: Sequence[str], columns: Sequence[str], fields: Sequence[Field], *, lower: bool = False
 ) -> Spec:
-    """Return a heat map of differences; ``title`` stands over the columns, ``lower``: lower is better."""
+    """Return a heat map of differences; ``lower``: lower is better."""
     import altair as alt
 
     largest = max((abs(f.value) for f in fields if f.value is not None), default=0.0) or 1.0
-    digits = 2 if largest >= 0.05 else 3
-    values = [_heat_row(f, largest, digits) for f in fields]
+    values = [_heat_row(f, largest) for f in fields]
     places = [str(i) for i in range(max(len(rows), len(columns)))]
     names = [*rows, *columns]
     x_name = f"names[toNumber(datum.value) + {len(rows)}]"
     y = alt.Y("r:N", scale=alt.Scale(domain=places[: len(rows)]), sort=None, title=None)
     y = y.axis(domain=False, ticks=False, grid=False, labelExpr=NAME_OF)
-    x = alt.X("c:N", scale=alt.Scale(domain=places[: len(columns)]), sort=None, title=title)
-    x = x.axis(domain=False, ticks=False, grid=False, orient="top", labelExpr=x_name, labelAngle=-40, labelLimit=150)
+    x = alt.X("c:N", scale=alt.Scale(domain=places[: len(columns)]), sort=None, title=None)
+    x = x.axis(domain=False, ticks=False, grid=False, orient="top", labelExpr=x_name, labelAngle=-40, labelLimit=190)
     base = alt.Chart(inline(values)).encode(x=x, y=y, tooltip="t:N")
     colour = alt.condition("datum.d > 0" if lower else "datum.d < 0", alt.value(AGAINST), alt.value(FOR))
     depth = alt.FillOpacity("o:Q", scale=alt.Scale(domain=[0, 1], range=[0, 1]), legend=None)
@@ -61,13 +60,14 @@ def heat(
     return spec | {"padding": {"left": 2, "top": 2, "bottom": 2, "right": 80}}
 
 
-def _heat_row(field: Field, largest: float, digits: int) -> Spec:
+def _heat_row(field: Field, largest: float) -> Spec:
     if field.value is None:
         return {"r": str(field.row), "c": str(field.column), "d": 0, "o": 0, "m": False, "s": "–", "t": field.told}
-    depth = (DEEP if field.clear else FAINT) * abs(field.value) / largest
+    share = math.sqrt(abs(field.value) / largest)  # small differences are seen beside a very large one
+    depth = 0.12 + DEEP * share if field.clear else FAINT * share
     return {
         "r": str(field.row), "c": str(field.column), "d": rounded(field.value), "m": field.clear,
-        "o": rounded(0.15 + depth if field.clear else depth), "s": signed(field.value, digits), "t": field.told,
+        "o": rounded(depth), "s": signed(field.value), "t": field.told,
     }  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def dodged(rows: Sequence[str], levels: Sequence[str], marks: Sequence[Mark], ti
         {
             "k": str(m.row), "l": str(m.level), "v": rounded(m.cell["value"]), "h": not m.clear,
             "lo": rounded(_or(m.cell["low"], m.cell["value"])), "hi": rounded(_or(m.cell["high"], m.cell["value"])),
-            "t": f"{rows[m.row]}, {levels[m.level]}: {signed(m.cell['value'])} ({interval(m.cell).partition('(')[2] or ')'}",
+            "t": f"{levels[m.level]}: {signed(m.cell['value'])} ({interval(m.cell).partition('(')[2] or ')'}",
         }
         for m in marks
     ]  # fmt: skip
@@ -115,7 +115,8 @@ def dodged(rows: Sequence[str], levels: Sequence[str], marks: Sequence[Mark], ti
         base.mark_rule(strokeWidth=2, opacity=0.8).encode(x=x("lo"), x2="hi:Q", stroke=stroke),
         base.mark_point(size=50, strokeWidth=1.8, opacity=1).encode(x=x("v"), stroke=stroke, fill=fill, shape=shape, tooltip="t:N"),
     ]  # fmt: skip
-    return finish(alt.layer(*layers).properties(height=alt.Step(dodged_row(len(levels)))), steps=True, names=rows)
+    step = alt.Step(dodged_row(len(levels)), **{"for": "position"})
+    return finish(alt.layer(*layers).properties(height=step), steps=True, names=rows)
 
 
 def dodged_row(levels: int) -> int:
@@ -135,9 +136,9 @@ def strips(rows: Sequence[str], found: Sequence[Strip], title: str, chance: floa
     """Return strips of points: a faint one a wording, a bar at the median, a diamond where the whole set lies."""
     import altair as alt
 
-    thin = [_thinned(strip.singles) for strip in found]
+    thin = [strip.singles for strip in found]
     points = [
-        {"k": str(i), "v": rounded(v), "t": f"{rows[i]}: {label}: {number(v)}"} for i, own in enumerate(thin) for label, v in own
+        {"k": str(i), "v": rounded(v), "t": f"{label}: {number(v)}" if label else number(v)} for i, own in enumerate(thin) for label, v in own
     ]
     ends = [{"k": str(i), "v": min(v for _, v in own), "w": max(v for _, v in own)} for i, own in enumerate(thin) if own]
     medians = [
@@ -170,15 +171,6 @@ def strips(rows: Sequence[str], found: Sequence[Strip], title: str, chance: floa
         base(wholes).mark_point(size=110, shape="diamond", fill=AGAINST, stroke=PAPER, strokeWidth=1, opacity=1).encode(tooltip="t:N"),
     ]  # fmt: skip
     return finish(alt.layer(*layers).properties(height=alt.Step(STRIP_ROW)), steps=True, names=rows)
-
-
-def _thinned(singles: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Return at most `MOST_POINTS` of many points, evenly over their order and with both ends."""
-    ordered = sorted(singles, key=lambda one: one[1])
-    if len(ordered) <= MOST_POINTS:
-        return ordered
-    last = len(ordered) - 1
-    return [ordered[round(i * last / (MOST_POINTS - 1))] for i in range(MOST_POINTS)]
 
 
 def _or(value: float | None, other: float) -> float:

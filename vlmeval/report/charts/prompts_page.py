@@ -23,7 +23,7 @@ from vlmeval.report.lookup import View
 from vlmeval.report.text import interval, lower_first, signed
 
 AXIS: Final = 44
-HEADS: Final = 150
+HEADS: Final = 120
 MOST_ROWS: Final = 60
 CLEAR = ("a", "b")
 
@@ -57,14 +57,14 @@ def _label(study: View, place: int) -> str:
 def _matrix(study: View) -> dict[str, Spec]:
     made = {}
     for i, table in enumerate(study["matrix"]):
-        names = distinct([_label(study, place) for place in table["order"]])
+        names = distinct([study["sets"][place]["name"] for place in table["order"]])
         fields = [
             Field(r, c, cell["value"], cell["better"] in CLEAR, f"{names[r]} minus {names[c]}: {_told(cell)}")
             for r, line in enumerate(table["cells"])
             for c, cell in enumerate(line)
             if cell is not None
         ]
-        spec = heat(names, names, fields, "Row minus column", lower=table["metric"]["direction"] == "lower")
+        spec = heat(names, names, fields, lower=table["metric"]["direction"] == "lower")
         made[f"matrix-{i}"] = {"height": HEAT_ROW * len(names) + HEADS, "spec": spec}
     return made
 
@@ -92,7 +92,7 @@ def _classes(study: View) -> dict[str, Spec]:
             for c, one in enumerate(row["cells"])
         ]
         lower = table["metric"]["direction"] == "lower"
-        spec = heat(rows, columns, fields, f"{table['metric']['short']}: set minus chosen", lower=lower)
+        spec = heat(rows, columns, fields, lower=lower)
         made[f"classes-{i}"] = {"height": HEAT_ROW * len(rows) + HEADS, "spec": spec}
     return made
 
@@ -141,14 +141,19 @@ def _wordings(study: View) -> dict[str, Spec]:
     made = {}
     for name, tables in (("wordings", study["wordings"]), ("order", study["order"])):
         for i, table in enumerate(tables):
-            rows = [row for row in table["rows"] if row["singles"]]
+            rows = [row for row in table["rows"] if row["points"]]
             names = distinct([_label(study, row["set"]) for row in rows])
-            found = [Strip([(s["label"], s["value"]) for s in row["singles"]], row["median"], row["whole"]) for row in rows]
+            found = [Strip(_points(row), row["median"], row["whole"]) for row in rows]
             if found:
                 metric = table["metric"]
                 spec = strips(names, found, metric["short"], metric["chance"])
                 made[f"{name}-{i}"] = {"height": STRIP_ROW * len(rows) + AXIS, "spec": spec}
     return made
+
+
+def _points(row: View) -> list[tuple[str, float]]:
+    labelled = {i: s["label"] for i, s in enumerate(row["singles"])}
+    return [(labelled.get(i, ""), value) for i, value in enumerate(row["points"])]
 
 
 def _names(study: View) -> dict[str, Spec]:
