@@ -213,13 +213,13 @@ prompts/my/set.yaml:10: warning: a negative names 'eczema' and does not deny it 
   to mend: say what is there instead, with a word such as 'no' or 'without', or without naming the class
 """,
     "too-long": """
-prompts/my/set.yaml:18: error: 82 tokens, and monet read 77 [too-long]
+prompts/my/set.yaml:18: error: 82 tokens, over the 77 of monet [too-long]
   found: 'a photo of a bump that is rough that is rough that is rough that is rough that is rough that is rough that is rough tha [...] at is rough that is rough that is rough' (and 1 more from here)
   expected: at most 77 tokens by CLIP's tokenizer
   to mend: shorten the prompt, or make two of it
 """,  # noqa: E501
     "may-be-too-long": """
-prompts/my/set.yaml:18: warning: about 71 tokens, and medsiglip-448 read 64 [may-be-too-long]
+prompts/my/set.yaml:18: warning: about 71 tokens, over the 64 of medsiglip-448 [may-be-too-long]
   found: 'a photo of a bump that is rough that is rough that is rough that is rough that is rough that is rough that is rough tha [...] at is rough that is rough that is rough' (and 1 more from here)
   expected: at most 64 tokens by CLIP's tokenizer and a third more, in place of their own
   to mend: shorten the prompt, or count with the model's own tokenizer: vlmeval prompts lint --model MODEL

@@ -130,8 +130,10 @@ class Candidates:
         for c, word, value in state.words:
             if c == k:
                 on[one.word == word] = value
+        inside = np.zeros(len(self.elements), dtype=bool)
+        inside[list(state.elements)] = True
         found = np.zeros(len(one.texts), dtype=bool)
-        found[one.text[on & np.isin(one.element, state.elements)]] = True
+        found[one.text[on & inside[one.element]]] = True
         return found
 
     def prompts(self, state: State) -> list[tuple[str, ...]]:

@@ -61,8 +61,6 @@ def decided(scores: Floats, thresholds: Floats | None) -> Bools:
 
 def auroc(scores: Floats, labels: Bools) -> Floats:
     """Return one-vs-rest AUROC [B, K] of scores [B, n, K] for labels [n, K], ties counting one half."""
-    from scipy.stats import rankdata
-
     count, n, _ = scores.shape
     by_class = np.ascontiguousarray(scores.transpose(0, 2, 1))
     order = by_class.argsort(axis=-1)
@@ -70,12 +68,18 @@ def auroc(scores: Floats, labels: Bools) -> Floats:
     ranks = (np.take_along_axis(inverse, order, axis=-1) * np.arange(1.0, n + 1)).sum(axis=-1)
     ordered = np.take_along_axis(by_class, order, axis=-1)
     for b, k in np.argwhere((ordered[..., 1:] == ordered[..., :-1]).any(axis=-1)):
-        ranks[b, k] = rankdata(by_class[b, k])[labels[:, k]].sum()
+        ranks[b, k] = _midranks(by_class[b, k])[labels[:, k]].sum()
     positives = labels.sum(axis=0).astype(np.float64)
     pairs = np.tile(positives * (n - positives), (count, 1))
     out: Floats = np.full(pairs.shape, np.nan)
     np.divide(ranks - positives * (positives + 1) / 2, pairs, out=out, where=pairs > 0)
     return out
+
+
+def _midranks(values: Floats) -> Floats:
+    """Return the ranks [n] from 1, the mean rank for equal values."""
+    _, position, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((counts.cumsum() - (counts - 1) / 2)[position])
 
 
 def _macro_auroc(scores: Floats, truth: Truth, target: Target, _: Floats | None) -> Floats:
