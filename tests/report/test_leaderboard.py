@@ -19,7 +19,8 @@ from vlmeval import store
 from vlmeval.errors import MissingDataError
 from vlmeval.records import Badge, Contamination
 from vlmeval.report import build_leaderboard, build_view, leaderboard_csv, leaderboard_markdown, render_leaderboard
-from vlmeval.report.leaderboard_rank import DRAWS, SEED
+from vlmeval.report.leaderboard.rank import DRAWS, SEED
+from vlmeval.report.leaderboard.words import tied_with
 from vlmeval.stats import Resamples, estimate
 
 PULLS = {"alpha": 0.0, "beta": 0.03, "gamma": 0.2, "epsilon": 0.21}
@@ -73,14 +74,16 @@ def better(models: dict[str, Run], metric: str = "balanced-accuracy") -> Callabl
 def test_a_rank_is_one_more_than_the_number_of_rows_that_are_significantly_better(
     runs: Path, models: dict[str, Run]
 ) -> None:
-    found, said = rows(board(runs)), better(models)
+    view = board(runs)
+    table, found, said = view["tables"][0], rows(view), better(models)
     for name, row in found.items():
         assert row["rank"] == 1 + sum(said(other, name) for other in models if other != name)
         tied = {other for other in models if other != name and not said(other, name) and not said(name, other)}
-        assert set(row["ties"]) == tied
+        assert set(tied_with(table, row)) == tied
+        assert row["last"] == len(models) - sum(said(name, other) for other in models if other != name)
     assert found["gamma"]["rank"] == found["epsilon"]["rank"] == 1
     assert {found["alpha"]["rank"], found["beta"]["rank"]} <= {3, 4}
-    assert found["gamma"]["ties"] == ["epsilon"]
+    assert tied_with(table, found["gamma"]) == ["epsilon"]
 
 
 def test_paired_differences_separate_what_intervals_side_by_side_do_not(runs: Path, models: dict[str, Run]) -> None:

@@ -23,6 +23,10 @@ Examples:
   vlmeval leaderboard runs ../colleague/runs -o leaderboard.html
 
   vlmeval leaderboard runs --format csv > leaderboard.csv
+
+  vlmeval leaderboard runs -o table.tex
+
+  vlmeval leaderboard runs --format model-index > results.yaml
 """
 
 
@@ -33,9 +37,14 @@ class Format(StrEnum):
     json = "json"
     csv = "csv"
     markdown = "markdown"
+    latex = "latex"
+    model_index = "model-index"
 
 
-SUFFIXES = {".html": Format.html, ".htm": Format.html, ".json": Format.json, ".csv": Format.csv, ".md": Format.markdown}
+SUFFIXES = {
+    ".html": Format.html, ".htm": Format.html, ".json": Format.json, ".csv": Format.csv, ".md": Format.markdown,
+    ".tex": Format.latex, ".yaml": Format.model_index, ".yml": Format.model_index,
+}  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -91,11 +100,17 @@ def _format(output: Path | None, form: Format | None) -> Format | None:
 def _made(view: View, form: Format) -> str:
     import json
 
-    from vlmeval.report import leaderboard_csv, leaderboard_markdown, render_leaderboard
+    from vlmeval import report
 
     if form is Format.json:
         return json.dumps({"leaderboard": view}, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-    makers = {Format.html: render_leaderboard, Format.csv: leaderboard_csv, Format.markdown: leaderboard_markdown}
+    makers = {
+        Format.html: report.render_leaderboard,
+        Format.csv: report.leaderboard_csv,
+        Format.markdown: report.leaderboard_markdown,
+        Format.latex: report.leaderboard_latex,
+        Format.model_index: report.leaderboard_model_index,
+    }
     return makers[form](view)
 
 
@@ -147,20 +162,13 @@ def _safe(text: str) -> str:
 
 
 def _show_table(table: View) -> None:
-    from vlmeval.report.leaderboard import badge_names
-    from vlmeval.report.leaderboard_text import value_with_interval
+    from vlmeval.report.leaderboard.columns import CURVES, columns_of
+    from vlmeval.report.leaderboard.words import badge_names, in_words, rank_in_words, tied_in_words
 
-    columns = ["rank", "model", "method", *(m["id"] for m in table["metrics"])]
-    columns += ["weakest tone", "tone gap"] if table["tone"]["id"] else []
-    columns += ["ece", table["unit"] + "s", "badges", "not separable from"]
+    columns = [column for column in columns_of(table) if column.id != CURVES]
+    heads = ["rank", "model", "method", *(column.id for column in columns), "badges", "not separable from"]
     lines: list[list[Any]] = []
     for row in table["rows"]:
-        line = [row["rank"] if row["rank"] is not None else row["not_ranked"], row["model"], row["method"]]
-        line += [value_with_interval(row["cells"][m["id"]]) for m in table["metrics"]]
-        if table["tone"]["id"]:
-            tone = row["tones"].get(table["tone"]["id"])
-            line.append(f"{tone['level']}: {value_with_interval(tone['cell'])}" if tone else "—")
-            line.append(value_with_interval(tone["gap"] if tone else None))
-        line += [value_with_interval(row["ece"]), row["n_units"], ", ".join(badge_names(row)), "; ".join(row["ties"])]
-        lines.append(line)
-    console.table(None, columns, [[_safe(str(cell)) if cell else cell for cell in line] for line in lines])
+        line = [rank_in_words(row), row["model"], row["method"], *(in_words(table, row, column) for column in columns)]
+        lines.append([*line, ", ".join(badge_names(row)), tied_in_words(table, row)])
+    console.table(None, heads, [[_safe(str(cell)) if cell else cell for cell in line] for line in lines])

@@ -100,13 +100,13 @@ def _sweep(record: RunRecord, rows: Rows, points: Sequence[MethodUsed]) -> Sweep
         rows=rows,
         differences=Differences(record.differences),
         curves=curves,
-        positions=_positions([p.shots for p in points if p.shots is not None]),
+        positions=positions([p.shots for p in points if p.shots is not None]),
         zero_shot=zero_shot_method(record, level),
         full=full[0] if full else None,
     )
 
 
-def _positions(shots: Sequence[Shots]) -> dict[Shots, float]:
+def positions(shots: Sequence[Shots]) -> dict[Shots, float]:
     """Return where each number of shots stands: on the log2 scale, ``all`` apart to the right of them."""
     numbers = sorted({s for s in shots if s != "all"})
     placed: dict[Shots, float] = {n: round(math.log2(n), 4) for n in numbers}

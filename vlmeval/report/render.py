@@ -19,6 +19,7 @@ from vlmeval.report import charts, text
 from vlmeval.report.charts.prompts_page import prompt_charts
 from vlmeval.report.compare_charts import compare_charts
 from vlmeval.report.headings import with_links
+from vlmeval.report.leaderboard.page import page_of
 from vlmeval.resources import data_folder
 
 RUNTIME: Final = ("vega.min.js", "vega-lite.min.js", "vega-interpreter.min.js")
@@ -32,12 +33,14 @@ SCRIPTS: Final = (  # in this order
     "links.js",
     "print.js",
 )
+REPORT_SCRIPTS: Final = ("cases.js",)
+BOARD_SCRIPTS: Final = ("board-state.js", "board-compare.js", "leaderboard.js")
 LICENCES: Final = ("LICENSE.vega", "LICENSE.vega-lite", "LICENSE.vega-interpreter", "LICENSE.bundled")
 
 
 def render(view: dict[str, Any]) -> str:
     """Return the report of a view (see ``build_view``) as a self-contained HTML page."""
-    return _page("report.html.j2", view, charts.build_charts(view), charts.families(view))
+    return _page("report.html.j2", view, charts.build_charts(view), charts.families(view), scripts=REPORT_SCRIPTS)
 
 
 def render_side_by_side(view: dict[str, Any]) -> str:
@@ -47,7 +50,8 @@ def render_side_by_side(view: dict[str, Any]) -> str:
 
 def render_leaderboard(view: dict[str, Any]) -> str:
     """Return a leaderboard (see ``build_leaderboard``) as a self-contained HTML page."""
-    return _page("leaderboard.html.j2", view, charts.leaderboard_charts(view), {})
+    shown = view | {"page": page_of(view)}
+    return _page("leaderboard.html.j2", shown, charts.board_charts(view), {}, scripts=BOARD_SCRIPTS)
 
 
 def render_comparison(view: dict[str, Any]) -> str:
@@ -133,6 +137,7 @@ def _environment(folder: Path) -> Any:
         keep_trailing_newline=True,
     )
     environment.filters |= {
+        "script_json": script_json,
         "number": text.number,
         "signed": text.signed,
         "span": text.span,
@@ -141,6 +146,7 @@ def _environment(folder: Path) -> Any:
         "count": text.count,
         "seconds": text.seconds,
         "slug": text.slug,
+        "json": script_json,
         "sentence": text.sentence,
         "lower_first": text.lower_first,
         "capitalize_first": text.capitalize_first,

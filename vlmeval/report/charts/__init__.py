@@ -12,6 +12,7 @@ from typing import Final
 
 from vlmeval.report.charts import fitting, shots
 from vlmeval.report.charts.base import CONFIG, Spec, without_shared_end
+from vlmeval.report.charts.board import board_charts
 from vlmeval.report.charts.examined import examined_charts, examined_families
 from vlmeval.report.charts.forest import ROW_HEIGHT, Item, forest
 from vlmeval.report.charts.squares import (
@@ -24,9 +25,8 @@ from vlmeval.report.charts.truth import truth_charts
 from vlmeval.report.lookup import View
 from vlmeval.report.text import lower_first
 
-__all__ = ["CONFIG", "build_charts", "families", "leaderboard_charts", "side_by_side_charts"]
+__all__ = ["CONFIG", "board_charts", "build_charts", "families", "side_by_side_charts"]
 CONFUSION_LIMIT: Final = 30
-BOARD_LIMIT: Final = 30
 
 
 def build_charts(view: View) -> dict[str, Spec]:
@@ -170,8 +170,12 @@ def _method_labels(lines: list[View]) -> list[str]:
     """Return the methods' names for an axis; the words that all prompt sets end in are left out."""
     titles = [line["prompt_set"] for line in lines if line["prompt_set"]]
     short = dict(zip(titles, without_shared_end(titles), strict=True))
-    return [line["name"].replace(line["prompt_set"], short[line["prompt_set"]]) if line["prompt_set"] else line["name"]
-            for line in lines]  # fmt: skip
+    return [
+        line["name"].replace(line["prompt_set"], short[line["prompt_set"]])
+        if line["prompt_set"]
+        else line["label"] or line["name"]
+        for line in lines
+    ]
 
 
 def side_by_side_charts(view: View) -> dict[str, Spec]:
@@ -185,17 +189,6 @@ def side_by_side_charts(view: View) -> dict[str, Spec]:
             if line["cells"][r][i] is not None
         ]
         charts[f"side-{i}"] = _forest(items, metric["short"])
-    return charts
-
-
-def leaderboard_charts(view: View) -> dict[str, Spec]:
-    """Return one forest plot a table of a leaderboard, hollow where a row is not ranked; of the first rows only."""
-    charts: dict[str, Spec] = {}
-    for table in view["tables"]:
-        metric, rows = table["metrics"][0], table["rows"][:BOARD_LIMIT]
-        if len(rows) > 1:
-            items = [Item(row["label"], row["cells"][metric["id"]], row["rank"] is None) for row in rows]
-            charts[table["id"]] = _forest(items, metric["short"])
     return charts
 
 

@@ -20,7 +20,7 @@ from vlmeval.report.charts.prompts import (
 )
 from vlmeval.report.charts.shots import KEYS
 from vlmeval.report.lookup import View
-from vlmeval.report.text import interval, lower_first, signed
+from vlmeval.report.text import interval, signed
 
 AXIS: Final = 44
 HEADS: Final = 120
@@ -124,7 +124,7 @@ def _levels(study: View, metric: View) -> Spec | None:
     known = [(r, j, cell) for r, j, cell in found if _has(cell)]
     if not known or len(found) > 4 * MOST_ROWS:
         return None
-    title = f"Difference in {lower_first(metric['metric']['short'])} to the chosen set"
+    title = "Difference to the chosen set"
     names = distinct([study["sets"][row["set"]]["name"] for row in rows])
     if len(shown) <= len(KEYS):
         marks = [Mark(r, shown.index(j), cell, cell["better"] in CLEAR) for r, j, cell in known]

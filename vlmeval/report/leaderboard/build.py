@@ -1,8 +1,8 @@
-"""The leaderboard: any number of runs in one table for each question that was asked alike, ranked with ties.
+"""The leaderboard's view: one table for each question that was asked alike, its rows ranked with ties.
 
-In: folders of runs. Out: a view (plain dict) for `render_leaderboard`, the terminal, CSV and Markdown. Runs stand in
-one table only if their card, their evaluated samples and the level of a row are the same, by digest; `unlike` says in
-words why the others stand apart. `leaderboard_rows.py` makes the rows, `leaderboard_rank.py` the ranks.
+In: folders of runs. Out: a view (plain dict) for every way to write it. Runs stand in one table only if their card,
+their evaluated samples and the level of a row are the same, by digest; `unlike` says in words why the others stand
+apart.
 """
 
 from __future__ import annotations
@@ -17,14 +17,24 @@ from vlmeval.progress import Progress, silent
 from vlmeval.records import Benchmark
 from vlmeval.records.run import MADE_UP
 from vlmeval.report.headline import BADGE_NAMES, banner
-from vlmeval.report.leaderboard_rank import DRAWS, Ranking, rank
-from vlmeval.report.leaderboard_rows import ECE, Entry, Key, entries_of, key_of, metrics_of, tone_labels
-from vlmeval.report.leaderboard_runs import Runs
+from vlmeval.report.leaderboard.filters import filters_view
+from vlmeval.report.leaderboard.rank import DRAWS, Ranking, ranges, rank
+from vlmeval.report.leaderboard.rows import (
+    BY_CLASS,
+    CALIBRATION,
+    Entry,
+    Key,
+    entries_of,
+    key_of,
+    metrics_of,
+    tone_labels,
+)
+from vlmeval.report.leaderboard.runs import Runs
 from vlmeval.report.lookup import View, counted
 from vlmeval.report.names import metric_view
 from vlmeval.report.text import slug
 
-LEADERBOARD_SCHEMA: Final = 1
+LEADERBOARD_SCHEMA: Final = 2
 SOME_SYNTHETIC: Final = "Some results are of synthetic data or models: not clinical results"
 SYNTHETIC: Final = "The data are synthetic: these are not clinical results, and ranks hold among them only."
 NO_TONES: Final = "the benchmark card declares no skin-tone attribute"
@@ -50,7 +60,7 @@ def build_leaderboard(places: Sequence[Path], *, few_shot: bool = False, progres
     runs = Runs(places)
     tables: dict[Key, list[Entry]] = {}
     banners: list[str | None] = []
-    for record, folder in runs.read(progress):
+    for record, folder in runs.read(progress, whole=few_shot):
         tables.setdefault(key_of(record), []).extend(entries_of(record, folder, few_shot=few_shot))
         banners.append(banner(record))
     if not banners:
@@ -59,10 +69,7 @@ def build_leaderboard(places: Sequence[Path], *, few_shot: bool = False, progres
         raise MissingDataError("no finished run lies here", file=places[0], found=damaged or None, hint=hint)
     ordered = sorted(tables.items(), key=lambda item: _table_order(item[0], item[1]))
     headings = _headings(ordered)
-    views = [
-        _table((f"table-{i}", headings[i - 1]), key, entries, progress)
-        for i, (key, entries) in enumerate(ordered, start=1)
-    ]
+    views = [_table(heading, key, entries, progress) for heading, (key, entries) in zip(headings, ordered, strict=True)]
     return {
         "schema": LEADERBOARD_SCHEMA,
         "kind": "leaderboard",
@@ -73,6 +80,7 @@ def build_leaderboard(places: Sequence[Path], *, few_shot: bool = False, progres
         "runs": len(banners),
         "draws": DRAWS,
         "contents": _contents(views, skipped=bool(runs.skipped)),
+        "filters": filters_view(row for view in views for row in view["rows"]),
         "tables": views,
         "unlike": _unlike(ordered, views),
         "skipped": [{"folder": str(s.folder), "reason": s.reason} for s in runs.skipped],
@@ -107,14 +115,13 @@ def _headings(tables: Sequence[tuple[Key, list[Entry]]]) -> list[str]:
     return names
 
 
-def _table(place: tuple[str, str], key: Key, entries: list[Entry], progress: Progress) -> View:
-    table_id, heading = place
+def _table(heading: str, key: Key, entries: list[Entry], progress: Progress) -> View:
     record = entries[0].record
     benchmark = record.benchmark
     metrics = [metric_view(m, benchmark.task) for m in metrics_of(record)]
     lower = metrics[0]["direction"] == "lower"
     entries = sorted(entries, key=lambda e: _row_order(e, lower=lower))
-    found = rank(entries, metrics[0]["id"], lower=lower, progress=progress)
+    found = rank(entries, [m["id"] for m in metrics], lower=lower, progress=progress)
     labels = _labels(entries)
     n, units = max((e.view["n"], e.view["n_units"]) for e in entries)
     unit = benchmark.unit.name
@@ -122,7 +129,7 @@ def _table(place: tuple[str, str], key: Key, entries: list[Entry], progress: Pro
     if key.level == "image" and record.plan.benchmark != MADE_UP:
         tested = f"{counted(n, 'image')} of {tested}"
     return {
-        "id": table_id,
+        "id": _table_id(benchmark.id, key),
         "heading": heading,
         "benchmark": benchmark.title,
         "benchmark_id": benchmark.id,
@@ -137,10 +144,15 @@ def _table(place: tuple[str, str], key: Key, entries: list[Entry], progress: Pro
         "tests_digest": key.tests,
         "badges": _table_badges(benchmark),
         "metrics": metrics,
-        "ece": metric_view(ECE, benchmark.task),
+        "calibration": [metric_view(m, benchmark.task) for m in CALIBRATION],
+        "class_names": [{"id": c.id, "name": c.name} for c in benchmark.classes],
+        "class_metrics": [
+            metric_view(m, benchmark.task) for m in BY_CLASS if any(m in e.view["classes"] for e in entries)
+        ],
         "tone": _tone_source(entries),
         "known": _known(entries),
         "rows": [_row(i, entries, labels, found) for i in range(len(entries))],
+        "differences": _differences(found),
         "pairs": {"paired": found.paired, "by_interval": found.by_interval},
         "unpaired": [{"row": labels[i], "reason": reason} for i, reason in sorted(found.unpaired.items())],
     }
@@ -159,9 +171,24 @@ def _row(i: int, entries: Sequence[Entry], labels: Sequence[str], found: Ranking
         "label": labels[i],
         "rank": place.rank,
         "not_ranked": entry.not_ranked,
-        "ties": [labels[j] for j in place.ties],
+        "last": place.last,
+        "ties": ranges(place.ties),
         **entry.view,
         "folder": str(entry.folder),
+    }
+
+
+def _table_id(benchmark: str, key: Key) -> str:
+    """Return what links call a table: the same whenever the same question is asked."""
+    return f"{slug(benchmark)[:40]}-{key.level}-{key.card[:6]}-{key.tests[:6]}"
+
+
+def _differences(found: Ranking) -> dict[str, list[View]]:
+    """Return the paired differences by metric: of every two rows that compare, by position, first minus second."""
+    return {
+        metric: [{"rows": [i, j], "value": d.value, "low": d.low, "high": d.high} for (i, j), d in pairs.items()]
+        for metric, pairs in found.differences.items()
+        if pairs
     }
 
 
@@ -202,7 +229,7 @@ def _known(entries: Sequence[Entry]) -> list[View]:
 def _contents(tables: Sequence[View], *, skipped: bool) -> list[list[str]]:
     """Return the page's contents: id and title of each section."""
     named = [[table["id"], table["heading"]] for table in tables]
-    return [["summary", "Leaderboard"], *named, *([["skipped", "Not shown"]] if skipped else [])]
+    return [["summary", "How to read it"], *named, *([["skipped", "Not shown"]] if skipped else [])]
 
 
 def _tone_source(entries: Sequence[Entry]) -> View:
@@ -248,8 +275,3 @@ def _reasons(keys: Sequence[Key]) -> list[str]:
         "level": "some give one answer a picture and some one a whole " + "unit, and these are different questions",
     }
     return [told[name] for name, values in words.items() if len(set(values)) > 1]
-
-
-def badge_names(row: View) -> list[str]:
-    """Return the badges of a row by the names a reader sees, each once."""
-    return list(dict.fromkeys(BADGE_NAMES.get(b["kind"], b["kind"]) for b in row["badges"]))

@@ -15,11 +15,15 @@ from vlmeval.records import Benchmark, Examined, GroupSpec, Level, MethodUsed, M
 from vlmeval.records.run import MADE_UP
 from vlmeval.report.contamination import contamination_view
 from vlmeval.report.headline import badges_view
+from vlmeval.report.leaderboard.facts import curves, throughput
+from vlmeval.report.leaderboard.filters import options_of
 from vlmeval.report.lookup import FEW_SHOT, Rows, View, cell, headline_method, whole_methods, zero_shot_method
 from vlmeval.report.methods import GAP, method_name
 from vlmeval.report.strata import extremes, group_view, leading_metric
 
-ECE: Final = "ece"
+CALIBRATION: Final = ("ece", "brier")
+BY_CLASS: Final = ("auroc", "sensitivity", "average-precision")
+"""Metrics that a class can be looked at by; those that the runs have."""
 LEADING: Final = {"single-label": "balanced-accuracy", "multi-label": "auroc"}
 """What tables of cards without headline metrics are ordered by."""
 MARKS: Final = {
@@ -94,6 +98,7 @@ def entries_of(record: RunRecord, folder: Path, *, few_shot: bool = False) -> It
     run = _run_view(record)
     for method in _methods(record, few_shot=few_shot):
         view = {**run, **_method_view(record, rows, method)}
+        view["facets"] = options_of(view)
         yield Entry(slim, folder, method, rows.average(method, lead), marks, view)
 
 
@@ -119,6 +124,7 @@ def _run_view(record: RunRecord) -> View:
         "family": model.family if model is not None else record.contamination and record.contamination.family,
         "licence": None if model is None else model.licence,
         "parameters_millions": None if model is None else model.parameters_millions,
+        "throughput": throughput(record),
         "badges": badges_view(record),
         "contamination": contamination_view(record),
         "split": record.plan.split,
@@ -134,15 +140,31 @@ def _method_view(record: RunRecord, rows: Rows, method: MethodUsed) -> View:
     return {
         "method": "Zero-shot" if zero_shot else "Scored predictions" if method.kind == "scored" else method.title,
         "method_id": method.id,
+        "kind": method.kind,
         "prompts": method_name(record, method, mixed=False) if zero_shot else None,
         "seeds": len(method.seeds),
         "shots": method.shots,
         "cells": {metric: cell(rows.average(method, metric)) for metric in metrics_of(record)},
         "tones": {g.id: _tone(record, rows, method, g) for g in tone_labels(record.benchmark)},
-        "ece": cell(rows.average(method, ECE)),
+        "calibration": {metric: cell(rows.average(method, metric)) for metric in CALIBRATION},
+        "classes": _classes(record, rows, method),
+        "curves": curves(record, rows, method, metrics_of(record)[0]),
         "n": 0 if lead is None else lead.n,
         "n_units": 0 if lead is None else lead.n_units,
     }
+
+
+def _classes(record: RunRecord, rows: Rows, method: MethodUsed) -> dict[str, list[View | None]]:
+    """Return each metric of single classes that the method has, class by class in the card's order."""
+    found = {
+        metric: [rows.of_class(method, metric, class_id) for class_id in record.benchmark.class_ids]
+        for metric in BY_CLASS
+    }
+    return {metric: [_short(row) for row in own] for metric, own in found.items() if any(own)}
+
+
+def _short(row: MetricRow | None) -> View | None:
+    return None if row is None else {"value": row.value, "low": row.low, "high": row.high, "reason": row.reason}
 
 
 def tone_labels(benchmark: Benchmark) -> list[GroupSpec]:

@@ -1,7 +1,7 @@
 """Find finished runs below folders for the leaderboard; what is no run, damaged, or there twice is named, not hidden.
 
-In: folders. Out: records with their folders, one at a time (a record may hold tens of thousands of rows), and a list of
-what was passed over and why.
+In: folders. Out: records (their summaries) with their folders, one at a time, and a list of what was passed over and
+why.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ class Runs:
     places: Sequence[Path]
     skipped: list[Skipped] = field(default_factory=list)
 
-    def read(self, progress: Progress = silent) -> Iterator[tuple[RunRecord, Path]]:
+    def read(self, progress: Progress = silent, *, whole: bool = False) -> Iterator[tuple[RunRecord, Path]]:
         """Give each finished run once, with its folder, in the order of the paths.
+
+        What is read are summaries (`store.read_summary`), which is many times faster; ``whole``: all rows of a record.
 
         Raises
         ------
@@ -45,7 +47,7 @@ class Runs:
         for done, folder in enumerate(folders):
             progress("runs", done, len(folders))
             try:
-                record = store.read_record(folder)
+                record = store.read_record(folder) if whole else store.read_summary(folder)
             except DataError as error:
                 where = f" ({error.key})" if error.key else ""
                 self.skipped.append(Skipped(folder, f"{error.message}{where}"))
