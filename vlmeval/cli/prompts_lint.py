@@ -125,13 +125,15 @@ def _show(report: LintReport) -> None:
 
 
 def _show_finding(finding: LintFinding) -> None:
+    from vlmeval.workbench.lint.finding import indented
+
     out = console.out()
     where = shown_path(finding.file) + ("" if finding.line is None else f":{finding.line}")
     colour = COLOURS[finding.severity]
     rule = escape(f"[{finding.rule}]")
     out.print(f"  {escape(where)}: [{colour}]{finding.severity}[/]: {escape(finding.message)} [dim]{rule}[/]")
     for label, text in finding.details:
-        out.print(f"      {label}: {escape(text)}")
+        out.print(f"      {label}: {escape(indented(text, 8))}")
 
 
 def summary(report: LintReport) -> str:

@@ -48,7 +48,12 @@ class LintFinding(Record):
 
     def __str__(self) -> str:
         head = f"{self.place}: {self.severity}: {self.message} [{self.rule}]"
-        return "\n".join([head, *(f"  {label}: {text}" for label, text in self.details)])
+        return "\n".join([head, *(f"  {label}: {indented(text)}" for label, text in self.details)])
+
+
+def indented(text: str, by: int = 4) -> str:
+    """Return a text whose further lines stand under its first."""
+    return text.replace("\n", "\n" + " " * by)
 
 
 def _short(text: str) -> str:

@@ -37,7 +37,7 @@ def _over(subject: Subject, *, exact: bool) -> Iterator[Problem]:
         certain = any(limit.exact for limit, _ in over)
         for limit, tokens in over if certain == exact else ():
             if limit.exact == exact:
-                message = f"{'' if exact else 'about '}{tokens} tokens, and {limit.who} read {limit.context}"
+                message = f"{'' if exact else 'about '}{tokens} tokens, over the {limit.context} of {limit.who}"
                 expected = f"at most {limit.context} tokens by {limit.tokenizer}"
                 yield Problem(_longer(text), message, repr(text.text), expected, text.class_id)
 
