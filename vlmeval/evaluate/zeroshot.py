@@ -20,7 +20,7 @@ def zero_shot_step(material: Material) -> Made:
     """Score every prompt set at both levels; the first set at the card's level is the headline."""
     plan, samples, images = material.plan, material.samples, material.images
     rule = zero_shot_rule(plan, material.embedded)
-    made, calibrated = Made(), Made()
+    made, calibrated = Made(findings=searched_findings(material.prompts)), Made()
     for position, used in enumerate(material.prompts):
         texts = TextSide.of(used.wording, used.aggregation, material.embedded.texts)
         levels = zero_shot(samples, images, texts, rule, pooling=plan.pooling)
