@@ -47,7 +47,7 @@ class Together:
     critical: float
 
 
-def together(draws: Floats, support: Sequence[int]) -> Together:
+def together(draws: Floats, support: Sequence[float]) -> Together:
     """Tell a family of differences together.
 
     Parameters
@@ -56,7 +56,7 @@ def together(draws: Floats, support: Sequence[int]) -> Together:
         [F, 1 + B] paired differences, the sample's own value first, NaN where a draw has none. All on the same
         resamples.
     support
-        [F] how many units each rests on (of an average over classes: of the scarcest).
+        [F] how many units each rests on (of an average over classes: see `effective_units`).
 
     Returns
     -------
@@ -118,6 +118,33 @@ def from_interval(value: Floats, low: Floats, high: Floats, support: Sequence[in
     found[usable] = 2 * _student_tail(t, units[usable])
     found[(value == 0) & ~np.isnan(half)] = 1.0
     return found
+
+
+def effective_units(draws: Floats, units: Sequence[int]) -> float:
+    """Return how many units the spread of a mean over classes rests on (Satterthwaite 1946), classes weighing alike.
+
+    Where one scarce class makes most of the spread these are its few units, where all classes share it they are many.
+
+    Parameters
+    ----------
+    draws
+        [K, 1 + B] draws of every class that enters the mean, NaN where a draw has none.
+    units
+        [K] how many units each class rests on.
+
+    Returns
+    -------
+    float
+        Degrees of freedom and one; the largest of ``units`` where nothing varies.
+    """
+    own = np.maximum(np.asarray(units, dtype=np.float64), 2.0)
+    known = ~np.isnan(draws[:, 1:])
+    count = np.maximum(known.sum(axis=1), 1)
+    mean = np.where(known, draws[:, 1:], 0.0).sum(axis=1) / count
+    variance = (np.where(known, draws[:, 1:] - mean[:, None], 0.0) ** 2).sum(axis=1) / count
+    if variance.sum() < ROUNDING**2:
+        return float(own.max(initial=2.0))
+    return float(1 + variance.sum() ** 2 / (variance**2 / (own - 1)).sum())
 
 
 def normal_score(t: Floats, units: Floats) -> Floats:

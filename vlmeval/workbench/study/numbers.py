@@ -28,7 +28,9 @@ from vlmeval.stats.estimates import Estimate
 from vlmeval.stats.intervals import holding
 from vlmeval.stats.multiplicity import adjusted
 from vlmeval.stats.paired.differences import OTHER_CLASSES
-from vlmeval.stats.paired.simultaneous import from_interval, together
+from vlmeval.stats.paired.simultaneous import effective_units, from_interval, together
+from vlmeval.stats.summary import Groups
+from vlmeval.stats.table import Table
 
 STAGE: Final = "compare prompt sets"
 ALPHA: Final = 0.05
@@ -37,21 +39,21 @@ Key = tuple[str, str, str | None, str | None, str | None]
 
 @dataclass(frozen=True)
 class Sampled:
-    """Every set's estimates on the same draws, in the order of the sets.
-
-    ``full``: those of the chosen set, single classes by group among them.
-    """
+    """Every set's estimates on the same draws, in the order of the sets; the chosen set's are of class x group too."""
 
     card: Benchmark
     chosen: str
     by_set: Mapping[str, Estimates]
-    full: Estimates
+
+    @property
+    def table(self) -> Table:
+        """The rows, with the chosen set's scores."""
+        return self.by_set[self.chosen].seeds.table
 
     @property
     def rows(self) -> list[MetricRow]:
         """The rows of all sets."""
-        others = (one.rows() for set_id, one in self.by_set.items() if set_id != self.chosen)
-        return [*self.full.rows(), *itertools.chain.from_iterable(others)]
+        return [row for one in self.by_set.values() for row in one.rows()]
 
     def headline(self, set_id: str, metric: str) -> Estimate:
         """Return a set's headline estimate: over all rows, averaged over classes."""
@@ -74,10 +76,10 @@ def sample(
     chosen, by_set = next(iter(predictions)), {}
     for done, (set_id, one) in enumerate(predictions.items()):
         progress(STAGE, done, len(predictions))
-        by_set[set_id] = estimate([one], card, resamples, metrics=metrics_of(card), groups="averages")
-    full = estimate([predictions[chosen]], card, resamples, metrics=metrics_of(card), groups="full")
+        groups: Groups = "full" if set_id == chosen else "averages"
+        by_set[set_id] = estimate([one], card, resamples, metrics=metrics_of(card), groups=groups)
     progress(STAGE, len(predictions), len(predictions))
-    return Sampled(card, chosen, by_set, full)
+    return Sampled(card, chosen, by_set)
 
 
 def pairs_of(sampled: Sampled) -> tuple[Pair, ...]:
@@ -143,10 +145,10 @@ def _headline_numbers(
     reasons = [_why_not(x, y) for x, y in sides]
     draws = np.array([x.draws - y.draws for x, y in sides])
     draws[[reason is not None for reason in reasons]] = np.nan
-    found = together(draws, [support_of(x, y) for x, y in sides])
+    found = together(draws, [_effective(sampled, couple, metric) for couple, metric in asked])
     widest = [np.ptp(metric_info(m, sampled.card.task).bounds) for _, m in asked]
     low, high = holding(draws[:, 0], found.low, found.high, (-np.array(widest), np.array(widest)))
-    level = sampled.full.seeds.table.predictions.level
+    level = sampled.table.predictions.level
     return [
         (
             couple,
@@ -215,6 +217,25 @@ def _discoveries(
 def support_of(a: Estimate, b: Estimate) -> int:
     """Return how many units a difference rests on."""
     return min(e.n_units if e.support is None else e.support for e in (a, b))
+
+
+def _effective(sampled: Sampled, couple: tuple[str, str], metric_id: str) -> float:
+    """Return how many units a headline difference rests on: of a mean over classes, as far as each makes it vary."""
+    metric = metric_info(metric_id, sampled.card.task)
+    a, b = (sampled.headline(set_id, metric_id) for set_id in couple)
+    if a.classes is None or not (metric.scope == "class" or metric.per_present_class):
+        return support_of(a, b)
+    # A mean over the classes present is one of their sensitivities.
+    of_class = metric_id if metric.scope == "class" else "sensitivity"
+    ours, theirs = (
+        [e for e in sampled.by_set[set_id].estimates if (e.metric, e.group, e.averaging) == (of_class, None, "class")]
+        for set_id in couple
+    )
+    taking_part = np.flatnonzero(a.classes)
+    if len(taking_part) == 0:
+        return support_of(a, b)
+    draws = np.array([ours[k].draws - theirs[k].draws for k in taking_part])
+    return effective_units(draws, [support_of(ours[k], theirs[k]) for k in taking_part])
 
 
 def _why_not(a: Estimate, b: Estimate) -> str | None:

@@ -26,7 +26,7 @@ FEW: Final = "fewer than two levels have a value"
 
 def interactions_of(sampled: Sampled) -> tuple[Interaction, ...]:
     """Return the tests of all sets and groups; p-values are adjusted among those of one metric."""
-    groups = [g for g in sampled.card.available_groups if g.id in sampled.full.seeds.table.groups]
+    groups = [g for g in sampled.card.available_groups if g.id in sampled.table.groups]
     found = [
         _interaction(sampled, set_id, group, metric)
         for metric in METRICS

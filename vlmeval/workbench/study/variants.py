@@ -6,6 +6,7 @@ nothing new has to be embedded. Everything drawn depends on seed and strings onl
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from collections.abc import Mapping
@@ -75,6 +76,7 @@ def drawn(options: Mapping[str, int], most: int, seed: int, *key: str) -> tuple[
     return [dict(zip(options, way, strict=True)) for way in found], of
 
 
+@functools.lru_cache(maxsize=100_000)
 def shuffled(text: str, turn: int, seed: int) -> str:
     """Return the words of a string in another order, the ``turn``-th one; the string itself where there is no other."""
     words = text.split()

@@ -146,7 +146,7 @@ def _wordings(
     """Look at the single wordings and names of every set."""
     spreads: list[Spread] = []
     names: list[NameEffect] = []
-    resamples = sampled.full.seeds.table.resamples
+    resamples = sampled.table.resamples
     for done, used in enumerate(found.inputs.prompts):
         progress(STAGE, done, len(found.inputs.prompts))
         spreads += spreads_of(found, used, sampled.by_set[used.id], catalog, asked)
