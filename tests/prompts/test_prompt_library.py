@@ -222,18 +222,21 @@ def test_the_catalog_fills_a_set_to_the_strings_of_this_folder(set_id: str) -> N
 
 
 def test_every_set_of_a_benchmark_fits_it() -> None:
-    """Negatives are for several labels a picture; where there is one (scin-broad@top1), they must be refused."""
     catalog = load_catalog()
     seen = set()
     for benchmark in catalog.benchmarks.values():
         for set_id in catalog.prompt_sets_for(benchmark):
+            assert catalog.expand(set_id, benchmark).texts
             seen.add(set_id)
-            if load(set_id).negatives and benchmark.task == "single-label":
-                with pytest.raises(CatalogError, match="has negatives"):
-                    catalog.expand(set_id, benchmark)
-            else:
-                assert catalog.expand(set_id, benchmark).texts
     assert seen == {i for i in EVERY if not i.startswith("generic/")}
+
+
+def test_negatives_are_refused_where_a_picture_has_one_label() -> None:
+    catalog = load_catalog()
+    single = catalog.benchmark("scin-broad@top1")
+    assert "scin-broad/negatives" not in catalog.prompt_sets_for(single)
+    with pytest.raises(CatalogError, match="has negatives"):
+        catalog.expand("scin-broad/negatives", single)
 
 
 @pytest.mark.parametrize("set_id", [i for i in IDS if i.startswith("generic/")])
