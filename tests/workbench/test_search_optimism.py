@@ -22,7 +22,7 @@ from vlmeval.workbench.search.target import Target, target_of
 
 RULE = Rule("softmax", 8.0)
 OPTIONS = Options(most=3, folds=3)
-ELEMENTS = 16
+ELEMENTS = 12
 
 
 def world(seed: int, n: int, *, signal: float, name: str = "u", rows_seed: int = 0) -> tuple[Candidates, Benchmark]:
