@@ -20,8 +20,11 @@ from vlmeval.report.prompts_page_sets import strings_view
 from vlmeval.report.prompts_page_tables import classes_view, matrix_view, ranked_view, set_view
 from vlmeval.report.prompts_page_tones import groups_view
 from vlmeval.report.prompts_page_wording import moved_view, names_view, order_view, wordings_view
+from vlmeval.report.text import one_line
 
 PROMPTS_VIEW: Final = 1
+TITLE: Final = 80
+"""Characters of a name in a title."""
 
 
 def build_prompts(found: PromptComparison) -> dict[str, Any]:
@@ -59,9 +62,13 @@ def build_prompts(found: PromptComparison) -> dict[str, Any]:
 
 
 def _title(found: PromptComparison) -> str:
-    models = list(dict.fromkeys(s.model.title for s in found.studies))
-    benchmarks = list(dict.fromkeys(s.benchmark.title for s in found.studies))
+    models = list(dict.fromkeys(one_line(s.model.title, TITLE) for s in found.studies))
+    benchmarks = list(dict.fromkeys(one_line(s.benchmark.title, TITLE) for s in found.studies))
     return f"Prompt sets of {_joined(models)} on {_joined(benchmarks)}"
+
+
+def _name(study: PromptStudy) -> str:
+    return f"{one_line(study.model.title, TITLE)} on {one_line(study.benchmark.title, TITLE)}"
 
 
 def _joined(names: list[str]) -> str:
@@ -87,7 +94,7 @@ def _badges(found: PromptComparison) -> list[View]:
         {
             "kind": b.kind,
             "name": BADGE_NAMES[b.kind],
-            "text": f"{study.model.title} on {study.benchmark.title}: {b.text}" if several else b.text,
+            "text": f"{_name(study)}: {b.text}" if several else b.text,
             "source": b.source,
         }
         for study in found.studies
@@ -112,7 +119,7 @@ def _study(study: PromptStudy, number: int, *, several: bool) -> View:
     tones, groups = groups_view(facts)
     return {
         "key": f"s{number + 1}-" if several else "",
-        "title": f"{study.model.title} on {card.title}",
+        "title": _name(study),
         "model": study.model.title,
         "benchmark": card.title,
         "unit": card.unit.name,

@@ -73,7 +73,7 @@ def _metric(metric: str, group: GroupSpec, facts: Facts, *, common: bool) -> Vie
             gain = facts.gain(set_id, chosen, metric, group.id, level)
         return {"cell": value, "difference": None if set_id == chosen else gain}
 
-    levels = [lv for lv in group.levels if one(chosen, lv.id)["cell"] is not None]
+    levels = [lv for lv in group.levels if one(chosen, lv.id)["cell"] is not None and not (common and lv.missing)]
     gaps = [gap for gap in GAPS if (found := one(chosen, gap)["cell"]) is not None]
     gaps = [gap for gap in gaps if gap != "max-min" or "last-first" not in gaps]
     if not levels:

@@ -31,7 +31,7 @@ KINDS: Final = {
     ),
 }
 MOST_METRICS: Final = {"template": 2, "one-prompt": 1, "one-name": 1}
-MOST_MOVED: Final = 10
+MOST_MOVED: Final = 8
 MOST_POINTS: Final = 60
 """Of drawn wordings, so many stand for all: evenly over their order, both ends among them."""
 
@@ -136,7 +136,7 @@ def _effect_cell(effect: NameEffect) -> View:
 
 
 def moved_view(facts: Facts) -> list[View]:
-    """Return, by set, the units whose true class gained or lost most against the chosen set, ten each way."""
+    """Return, by set, the units whose true class gained or lost most against the chosen set, eight each way."""
     made = []
     for i, one in enumerate(facts.sets):
         found = [m for m in facts.study.moved if m.set_id == one.id]

@@ -18,7 +18,8 @@ from vlmeval.report.text import interval, number, signed
 
 HEAT_ROW, STRIP_ROW, LEVEL_ROW, LEVEL_GAP = 28, 34, 13, 12
 FOR, AGAINST = "var(--v0)", "var(--v1)"
-FAINT, DEEP = 0.1, 0.78
+FAINT, DEEP = 0.1, (0.12, 0.43)
+"""How deep the fill is at most: no deeper than what text in the page's ink is read on, light or dark."""
 
 
 class Field(NamedTuple):
@@ -50,8 +51,7 @@ def heat(
     colour = alt.condition("datum.d > 0" if lower else "datum.d < 0", alt.value(AGAINST), alt.value(FOR))
     depth = alt.FillOpacity("o:Q", scale=alt.Scale(domain=[0, 1], range=[0, 1]), legend=None)
     frame = alt.condition("datum.m", alt.value(INK), alt.value(LINE))
-    on_deep, told = alt.when("datum.o > 0.55"), alt.value("var(--on-accent)")
-    ink = on_deep.then(told).when("datum.m").then(alt.value(INK)).otherwise(alt.value(MUTED))
+    ink = alt.condition("datum.m", alt.value(INK), alt.value(MUTED))
     layers = [
         base.mark_rect(strokeWidth=1, cornerRadius=1).encode(fill=colour, fillOpacity=depth, stroke=frame),
         base.mark_text(fontSize=11).encode(text="s:N", color=ink),
@@ -64,7 +64,7 @@ def _heat_row(field: Field, largest: float) -> Spec:
     if field.value is None:
         return {"r": str(field.row), "c": str(field.column), "d": 0, "o": 0, "m": False, "s": "–", "t": field.told}
     share = math.sqrt(abs(field.value) / largest)  # small differences are seen beside a very large one
-    depth = 0.12 + DEEP * share if field.clear else FAINT * share
+    depth = DEEP[0] + DEEP[1] * share if field.clear else FAINT * share
     return {
         "r": str(field.row), "c": str(field.column), "d": rounded(field.value), "m": field.clear,
         "o": rounded(depth), "s": signed(field.value), "t": field.told,

@@ -105,11 +105,12 @@ def _class_field(row: int, column: int, one: View, class_name: str, set_name: st
 
 
 def _groups(study: View) -> dict[str, Spec]:
-    """Draw each group's metrics: every set's difference to the chosen one, level by level."""
+    """Draw every set's difference to the chosen one, level by level; of other groups the first metric only."""
     made = {}
     for kind in ("tones", "groups"):
         for g, group in enumerate(study[kind]):
-            for m, metric in enumerate(group["metrics"]):
+            shown = group["metrics"] if kind == "tones" else group["metrics"][:1]
+            for m, metric in enumerate(shown):
                 spec = _levels(study, metric)
                 if spec is not None:
                     made[f"{kind}-{g}-{m}"] = spec
