@@ -13,9 +13,11 @@ from typing import Annotated
 import typer
 
 from vlmeval.cli import cache, compare, data, demo, doctor, leaderboard, lists, prompts, report, run, schema, score
+from vlmeval.cli.parser import Root
 
 app = typer.Typer(
     name="vlmeval",
+    cls=Root,
     help="Zero-shot and few-shot evaluation of CLIP-like models on skin images, with intervals, per class and per "
     "skin tone.",
     epilog="First steps: vlmeval demo. For real data: vlmeval run --model medsiglip-448 --bench scin",
