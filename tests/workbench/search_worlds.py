@@ -30,9 +30,7 @@ def benchmark(k: int = 3, task: str = "single-label", level: str = "unit", **mor
     return Benchmark.model_validate(card | more)
 
 
-def samples(
-    n: int, *, card: Benchmark, split: str = "val", seed: int = 0, images: int = 1, name: str = "u"
-) -> Samples:
+def samples(n: int, *, card: Benchmark, split: str = "val", seed: int = 0, images: int = 1, name: str = "u") -> Samples:
     """Return ``n`` units of ``images`` pictures each, labels and tones at random."""
     rng = np.random.default_rng(seed)
     k = len(card.classes)
@@ -55,7 +53,9 @@ def vectors(rows: Samples, *, d: int = 24, signal: float = 0.0, seed: int = 1) -
     noise = rng.normal(size=(len(rows), d)) + 0.4 * rng.normal(size=(10_000, d))[
         np.unique(rows.units, return_inverse=True)[1]
     ]  # fmt: skip
-    return Embeddings(rows.ids, (noise + signal * rows.labels @ np.eye(rows.labels.shape[1], d)).astype(np.float32), "k")
+    return Embeddings(
+        rows.ids, (noise + signal * rows.labels @ np.eye(rows.labels.shape[1], d)).astype(np.float32), "k"
+    )
 
 
 def pool(elements: int, k: int = 3, *, names: int = 1, start: tuple[int, ...] = ()) -> Pool:
@@ -66,7 +66,7 @@ def pool(elements: int, k: int = 3, *, names: int = 1, start: tuple[int, ...] = 
         ))
         for e in range(elements)
     ]  # fmt: skip
-    return Pool(tuple(found), start, {"a/set": "0"}, {"a/set": "1"})
+    return Pool(tuple(found), start, {"a/set": "0"})
 
 
 def texts(chosen: Pool, *, d: int = 24, signal: float | list[float] = 0.0, seed: int = 2) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import search_worlds as worlds
@@ -43,8 +45,8 @@ def test_a_trail_improves_at_every_step_and_ends_where_no_single_change_helps() 
     assert values_of(known, reachable, asked).max() <= trail.values[-1] + 5e-4
     assert {2, 3} <= set(last)
     steps = [step for own in trail.steps for step in own]
-    assert [step.kind for step in steps][0] == "start"
-    assert all(b.before == a.after for a, b in zip(steps, steps[1:], strict=False))
+    assert steps[0].kind == "start"
+    assert all(b.before == a.after for a, b in pairwise(steps))
 
 
 def test_without_a_chosen_set_a_trail_starts_from_the_best_single_template() -> None:

@@ -1,4 +1,4 @@
-"""The whole command: test rows change nothing that is chosen, and the set is an ordinary one, refused where it was chosen.
+"""The whole search: test rows change nothing that is chosen; the set is an ordinary one, refused where it was chosen.
 
 Vectors of pictures are given in a file, the text side is clip-demo's: the way of a run, without a picture.
 """

@@ -158,14 +158,14 @@ def _show(found: Found, root: Path) -> None:
 
 def in_words(found: Found) -> list[str]:
     """Say what optimism and gain mean, in sentences."""
-    known = found.provenance
-    said = []
-    off, gain = known.optimism.value, known.gain_test
-    if off is not None:
-        direction = "too good" if off > 0 else "not too good"
+    known, said = found.provenance, []
+    off, gain = known.optimism, known.gain_test
+    if off.value is not None:
+        clear = off.low is not None and off.low > 0
+        seen = "" if known.optimism_test is None else f", {known.optimism_test:+.3f} against test units"
         said.append(
-            f"Measured where it was chosen, the set looks {direction}: {off:+.3f} against folds that the search had "
-            "not seen" + ("" if known.optimism_test is None else f", {known.optimism_test:+.3f} against test") + "."
+            f"Measured where it was chosen, the set looks {'too good' if clear else 'not clearly too good'}: "
+            f"{off.value:+.3f} against folds that the search had not seen{seen}."
         )
     if gain is None or gain.value is None:
         return said

@@ -49,7 +49,7 @@ def _described(
         predictions,
         material.samples.benchmark,
         kind=f"zero-shot+{name}",
-        title=f"Zero-shot, {used.title}, {found.title}",
+        title=f"Zero-shot, {used.heading}, {found.title}",
         prompts=used.id,
         chosen_on=predictions.decision.chosen_on or found.learned_from,
         parameters={

@@ -49,7 +49,7 @@ def _described(predictions: Predictions, used: PromptsUsed, plan: Plan, samples:
         predictions,
         samples.benchmark,
         kind="zero-shot",
-        title=f"Zero-shot, {'prompts chosen on validation: ' if used.searched else ''}{used.title}",
+        title=f"Zero-shot, {used.heading}",
         prompts=used.id,
         headline=headline,
         parameters={

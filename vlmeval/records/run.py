@@ -79,6 +79,11 @@ class PromptsUsed(Record):
         """The strings and weights alone."""
         return Wording(prompts=self.prompts, negatives=self.negatives, weights=self.weights)
 
+    @property
+    def heading(self) -> str:
+        """The title in names of methods: of a searched set it says so."""
+        return f"prompts chosen on validation: {self.title}" if self.searched else self.title
+
 
 class ModelUsed(Record):
     """Which model ran: the card's facts that a reader needs, and the fingerprint of the weights and preprocessing."""

@@ -35,7 +35,6 @@ class Element:
     label: str
     template: str | None
     phrases: tuple[tuple[Phrase, ...], ...]
-    language: str = "en"
 
     @property
     def title(self) -> str:
@@ -47,14 +46,14 @@ class Element:
 class Pool:
     """All elements, each once; ``start`` are the positions of those of the card's chosen set.
 
-    ``sets`` are digests by the ids of the sets drawn on, ``versions`` their versions, ``left_out`` says why others are
-    not among them.
+    ``sets`` are digests by the ids of the sets drawn on (those that an ensemble includes, too), ``cards`` the sets
+    themselves, ``left_out`` says why others are not among them.
     """
 
     elements: tuple[Element, ...]
     start: tuple[int, ...] = ()
     sets: dict[str, str] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
+    cards: dict[str, PromptSet] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -93,7 +92,8 @@ def pool_of(catalog: Catalog, benchmark: Benchmark, wanted: Sequence[str] = ()) 
             pool.left_out[set_id] = "it is itself the result of a search"
             continue
         catalog.expand(set_id, benchmark)  # what is wrong with it is told with file and line
-        pool.sets[set_id], pool.versions[set_id] = prompt_set.content_digest, prompt_set.version
+        for part in (prompt_set, *map(catalog.prompt_set, prompt_set.includes)):
+            pool.sets[part.id], pool.cards[part.id] = part.content_digest, part
         for element in _elements(catalog, prompt_set, benchmark):
             key = tuple(frozenset(p.text for p in own if p.own) for own in element.phrases)
             elements.setdefault(key, element)
@@ -103,7 +103,7 @@ def pool_of(catalog: Catalog, benchmark: Benchmark, wanted: Sequence[str] = ()) 
         tuple(elements.values()),
         tuple(dict.fromkeys(keys.index(key) for key in start)),
         pool.sets,
-        pool.versions,
+        pool.cards,
         pool.left_out,
     )
 
@@ -135,7 +135,7 @@ def _sentences(part: PromptSet, benchmark: Benchmark) -> Element:
     """Return a set with words of its own for classes, as a whole."""
     prompts = expand_prompts(part, benchmark).prompts
     phrases = tuple(tuple(Phrase(text, text) for text in texts) for texts in prompts.values())
-    return Element(part.id, SENTENCES, None, phrases, part.language)
+    return Element(part.id, SENTENCES, None, phrases)
 
 
 def _templates(part: PromptSet, benchmark: Benchmark) -> list[Element]:
@@ -143,13 +143,13 @@ def _templates(part: PromptSet, benchmark: Benchmark) -> list[Element]:
     for template in dict.fromkeys(part.templates):
         if PLACEHOLDER not in template:
             same = (Phrase(template, template),)
-            found.append(Element(part.id, template, template, (same,) * len(benchmark.classes), part.language))
+            found.append(Element(part.id, template, template, (same,) * len(benchmark.classes)))
             continue
         phrases = tuple(
             tuple(Phrase(name, template.replace(PLACEHOLDER, name), own) for name, own in names)
             for names in _names(part, benchmark)
         )
-        found.append(Element(part.id, template, template, phrases, part.language))
+        found.append(Element(part.id, template, template, phrases))
     return found
 
 

@@ -34,25 +34,26 @@ _DIGITS: Final = 6
 
 @dataclass(frozen=True)
 class Words:
-    """What a choice says, as the keys of a prompt set, and its language (``mul`` for several)."""
+    """What a choice says, as the keys of a prompt set; and the sets that it is of."""
 
     values: dict[str, Any]
-    language: str = "en"
+    sets: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, choice: Choice, rows: Candidates) -> Words:
         """Return the reviewable form of a choice: templates x names where that gives the same strings."""
-        languages = sorted({rows.elements[e].language for e in choice.state.elements})
-        language = languages[0] if len(languages) == 1 else "mul"
+        sets = tuple(sorted({rows.elements[e].set_id for e in choice.state.elements}))
         if choice.weighted is not None:
-            return cls(_weighted(choice.weighted.weights, rows), language)
+            return cls(_weighted(choice.weighted.weights, rows), sets)
         strings = rows.prompts(choice.state)
-        return cls(_templates_and_names(choice, rows, strings) or _sentences(rows, strings), language)
+        return cls(_templates_and_names(choice, rows, strings) or _sentences(rows, strings), sets)
 
 
 def prompt_set(set_id: str, words: Words, pool: Pool, benchmark: Benchmark, provenance: Provenance) -> PromptSet:
     """Return the set; braces in a chosen string, which a set cannot say, are a UsageError."""
-    drawn = ", ".join(f"{name} {version}" for name, version in sorted(pool.versions.items()))
+    cards = [pool.cards[name] for name in words.sets]
+    drawn = ", ".join(f"{card.id} {card.version}" for card in cards)
+    languages = {card.language for card in cards}
     wrong = [text for own in words.values["class_templates"].values() for text in own if "{" in text or "}" in text]
     if wrong:
         raise UsageError("a chosen prompt has a brace in it, which a prompt set cannot say", found=wrong[0])
@@ -62,14 +63,24 @@ def prompt_set(set_id: str, words: Words, pool: Pool, benchmark: Benchmark, prov
         "version": "1.0",
         "title": f"Searched on {benchmark.id} with {provenance.model}",
         "kind": "searched",
-        "language": words.language,
+        "language": languages.pop() if len(languages) == 1 else "mul",
         "author": AUTHOR,
-        "source": f"Chosen among the prompts of {drawn}.",
+        "source": f"Prompts of {drawn}, chosen among those of {len(pool.sets)} prompt sets.",
         "benchmarks": [benchmark.id],
         **words.values,
+        "hallmarks": _hallmarks(cards),
         "provenance": provenance,
     }
     return PromptSet.model_validate(values)
+
+
+def _hallmarks(cards: Sequence[PromptSet]) -> dict[str, tuple[str, ...]]:
+    """Return what any of the sets declares as meant, by class."""
+    found: dict[str, dict[str, None]] = {}
+    for card in cards:
+        for class_id, words in card.hallmarks.items():
+            found.setdefault(class_id, {}).update(dict.fromkeys(words))
+    return {class_id: tuple(words) for class_id, words in found.items()}
 
 
 def write(made: PromptSet, path: Path) -> None:
