@@ -13,6 +13,7 @@ from vlmeval.cli import console
 from vlmeval.cli import probe_options as probe
 from vlmeval.cli.finished import described, show
 from vlmeval.cli.options import CacheDir, Cross, Data, DataRoots, EstimateTone, Json, Runs
+from vlmeval.cli.report import Gallery, write_report
 from vlmeval.errors import UsageError, VlmevalError
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ def run(
     max_missing: Annotated[float, typer.Option(min=0, max=1, help="Largest share of unreadable pictures.")] = 0.01,
     cross: Cross = None,
     estimate_tone: EstimateTone = False,
+    gallery: Annotated[bool, typer.Option("--gallery", help="Put thumbnails of the cases shown into the report, where "
+                       "the data's terms allow it.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     dtype: Annotated[DType, typer.Option(help="auto: bfloat16 on GPUs that have it, float32 on the CPU.")] = DType.auto,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Pictures a forward pass.")] = None,
@@ -172,7 +175,7 @@ def run(
     )  # fmt: skip
     pairs = [(one_bench, one_model) for one_bench in dict.fromkeys(bench) for one_model in dict.fromkeys(model)]
     plans = [Plan.model_validate({"benchmark": one, "model": other, **shared}) for one, other in pairs]
-    run_all(plans, data_root or [], (out, data, cache), options, json_output=json_output)
+    run_all(plans, data_root or [], (out, data, cache), options, gallery=gallery, json_output=json_output)
 
 
 def run_all(
@@ -182,12 +185,17 @@ def run_all(
     options: Any,
     *,
     json_output: bool,
+    gallery: bool = False,
 ) -> None:
     """Carry out the plans in turn; one that fails does not keep the others from running, its code is the exit code."""
     from vlmeval.catalog import load_catalog
     from vlmeval.evaluate import Where, evaluate
+    from vlmeval.report import check_gallery
 
     catalog = load_catalog(data_roots)
+    if gallery:
+        for plan in plans:  # better said now than after hours of embedding
+            check_gallery(catalog.benchmark(plan.benchmark))
     where = Where(*folders)
     done: list[dict[str, Any]] = []
     failed: list[VlmevalError] = []
@@ -195,6 +203,8 @@ def run_all(
         try:
             with console.progress_bars() as progress:
                 outcome = evaluate(plan, catalog, where, render=pages, options=options, progress=progress)
+            if gallery:
+                write_report(outcome.folder, Gallery(where.data))
         except VlmevalError as error:
             if len(plans) == 1:
                 raise

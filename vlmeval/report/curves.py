@@ -81,7 +81,13 @@ def confusion_view(record: RunRecord, found: Predictions | None) -> View | None:
         {"truth": names[i], "called": names[j], "count": c, "of": int(totals[i]), "share": c / int(totals[i])}
         for c, i, j in sorted(off, key=lambda t: (-t[0], t[1], t[2]))[:5]
     ]
-    return {"names": names, "counts": counts.tolist(), "totals": totals.tolist(), "pairs": pairs}
+    return {
+        "names": names,
+        "counts": counts.tolist(),
+        "totals": totals.tolist(),
+        "called": counts.sum(axis=0).tolist(),
+        "pairs": pairs,
+    }
 
 
 def reliability_view(found: Predictions | None) -> View:

@@ -33,6 +33,7 @@ from vlmeval.report import (
     tone_sources,
     truth,
 )
+from vlmeval.report.cases import cases_view
 from vlmeval.report.contamination import contamination_view
 from vlmeval.report.lookup import Rows, headline_method
 
@@ -102,6 +103,7 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
         "conformal": conformal.conformal_view(record, leading),
         "operating": operating.operating_view(record, leading),
         "truth": truth.truth_view(record, rows, leading),
+        "cases": cases_view(record, leading, predictions),
         "prompts": about.prompts_view(record),
         "data": about.data_view(record),
         "audit": leaks.audit_view(record, rows, leading),
