@@ -105,7 +105,13 @@ class Moved(Record):
 
 
 class Pair(Record):
-    """Two sets, ``a`` minus ``b``, by every paired difference; ``against_chosen``: by class and group too."""
+    """Two sets, ``a`` minus ``b``, by every paired difference; ``against_chosen``: by class and group too.
+
+    Numbers of the family ``headline`` (headline metrics over all rows) are told together with those of all other pairs:
+    ``low`` and ``high`` hold at once for the whole study, and ``p_adjusted`` is below 5 % exactly where they leave 0
+    out. Numbers of the family ``metric`` have their own 95 % interval, a ``p`` that agrees with it, and ``p_adjusted``
+    under control of the false discovery rate among the study's cells of the same metric.
+    """
 
     a: str
     b: str
@@ -117,7 +123,8 @@ class Interaction(Record):
     """Whether a change of prompts moves the levels of a group differently: the test of equal differences in all levels.
 
     ``numbers`` in the pair hold the differences by level; ``statistic`` is Wald's, with ``df`` degrees of freedom, on
-    the bootstrap's covariance.
+    the bootstrap's covariance. Over the classes that all ``levels`` have (averaging ``macro-common``); ``p`` by the F
+    distribution, ``p_adjusted`` among all tests of the same metric.
     """
 
     a: str
