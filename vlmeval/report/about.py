@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from vlmeval.records import DataUsed, MethodUsed, RunRecord
+import shlex
+
+from vlmeval.records import DataUsed, Finding, MethodUsed, RunRecord
 from vlmeval.report.command import command
 from vlmeval.report.lookup import Rows, View
 from vlmeval.report.names import metric_view
+from vlmeval.report.prompts_page_sets import strings_view
 
 
 def prompts_view(record: RunRecord) -> list[View]:
-    """Return each prompt set with its strings per class, in the card's class order."""
-    return [
-        {
-            "id": p.id,
-            "title": p.title,
-            "version": p.version,
-            "language": p.language,
-            "digest": p.digest,
-            "aggregation": p.aggregation,
-            "source": p.source,
-            "classes": [{"name": c.name, "prompts": list(p.prompts.get(c.id, ()))} for c in record.benchmark.classes],
-        }
-        for p in record.prompts
-    ]
+    """Return each prompt set with its strings per class, in the card's class order; cut ones as far as they are named."""
+    cut = _cut(record)
+    named = frozenset(() if cut is None else cut.examples)
+    return [strings_view(p, record.benchmark, named) for p in record.prompts]
+
+
+def _cut(record: RunRecord) -> Finding | None:
+    """Return the finding that prompts were longer than the model's context, if there is one."""
+    return next((f for f in record.findings if f.code == "truncated-prompts"), None)
+
+
+def searched(record: RunRecord, method: MethodUsed) -> bool:
+    """Whether a method's prompts were chosen on labelled rows, so that it is no plain zero-shot."""
+    return any(p.id == method.prompts and p.searched for p in record.prompts)
 
 
 def data_view(record: RunRecord) -> View:
@@ -105,8 +108,19 @@ def method_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
         "seed": record.plan.seed,
         "unit": record.benchmark.unit.name,
         "parameters": dict(headline.parameters),
+        "searched": searched(record, headline),
+        "cut": cut.count if (cut := _cut(record)) is not None else 0,
+        "compare_prompts": _compare_prompts(record),
         "metrics": [metric_view(m, record.benchmark.task) for m in rows.metrics()],
     }
+
+
+def _compare_prompts(record: RunRecord) -> str | None:
+    """Return the call that shows how much hangs on the wording, for runs with prompts."""
+    if not record.prompts:
+        return None
+    call = ("vlmeval", "prompts", "compare", "--model", record.plan.model, "--bench", record.plan.benchmark)
+    return shlex.join(call)
 
 
 def decided(chosen_on: str | None) -> str | None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from vlmeval.records import MethodUsed, RunRecord
 from vlmeval.records.run import MADE_UP
+from vlmeval.report.about import searched
 from vlmeval.report.lookup import Rows, View, cell, counted
 from vlmeval.report.names import AVERAGING_NAMES, metric_view, references
 from vlmeval.report.strata import extremes, leading_metric
@@ -27,6 +28,9 @@ HOW: Final = {
     "knn": "by the training pictures that lie nearest to each",
     "few-shot": "with a few labelled examples of each condition",
 }
+HOW_SEARCHED: Final = (
+    "given written descriptions that a search chose on labelled validation pictures, so no plain zero-shot"
+)
 SYNTHETIC_BANNER: Final = "Synthetic data and model: not a clinical result"
 SYNTHETIC_DATA: Final = "Synthetic data: not a clinical result"
 SYNTHETIC_MODEL: Final = "Synthetic model: not a clinical result"
@@ -114,7 +118,7 @@ def _lead(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
         "model": record.model.title if record.model else "Predictions from a file",
         "scored": record.model is None,
         "method": headline.kind,
-        "how": HOW.get(headline.kind, f"({headline.kind})"),
+        "how": HOW_SEARCHED if searched(record, headline) else HOW.get(headline.kind, f"({headline.kind})"),
         "benchmark": record.benchmark.title,
         "task": record.benchmark.task,
         "classes": len(record.benchmark.classes),

@@ -9,6 +9,7 @@ import statistics
 from typing import Final
 
 from vlmeval.records import MethodUsed, RunRecord
+from vlmeval.report.about import searched
 from vlmeval.report.calibrated import chart_label, short_title
 from vlmeval.report.folds import brief
 from vlmeval.report.lookup import Differences, Rows, View, cell, whole_methods, zero_shot_method
@@ -19,7 +20,7 @@ from vlmeval.report.text import lower_first
 
 GAP: Final = "last-first"
 UNTRAINED: Final = ("zero-shot", "scored")
-LOUD: Final = ("broken-probe",)
+LOUD: Final = ("broken-probe", "searched-prompts")
 
 
 def comparison_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View:
@@ -62,6 +63,7 @@ def _line(
         "label": chart_label(record, method) if method.calibration is not None else None,
         "prompt_set": None if method.calibration is not None else _prompt_title(record, method),
         "headline": method.id == headline.id,
+        "searched": searched(record, method),
         "seeds": len(method.seeds) or None,
         "cells": [cell(row) for row in found],
         "versus": [differences.of(row, zero_shot) for row in found],
