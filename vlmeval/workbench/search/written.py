@@ -93,7 +93,14 @@ def write(made: PromptSet, path: Path) -> None:
     if not made.class_templates:
         values.pop("class_templates", None)
     head = "" if known is None else HEAD.format(bench=known.benchmark, model=_one_line(known.model))
-    text = head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
+
+    class Plain(yaml.SafeDumper):
+        """Writes everything out: cards may have no aliases."""
+
+        def ignore_aliases(self, _: Any) -> bool:
+            return True
+
+    text = head + yaml.dump(values, Dumper=Plain, sort_keys=False, allow_unicode=True, width=120)
     try:
         atomic.write_text(path, text)
     except OSError as error:
