@@ -146,8 +146,8 @@ def test_a_searched_set_may_not_be_searched_in(catalog: Catalog, tmp_path: Path,
     known = {
         "vlmeval": "0", "created": "now", "benchmark": "made-up", "benchmark_digest": "0", "data_home": "here",
         "units": 1, "units_digest": "0", "model": "m", "model_key": "0", "objective": {"auroc": 1.0},
-        "baseline": "a/start", "pool": {}, "candidates": 1, "seed": 0, "folds": 2, "steps": [], "validation": {"value": 0.5},
-        "nested": {"value": 0.5}, "optimism": {"value": 0.0},
+        "baseline": "a/start", "pool": {}, "candidates": 1, "seed": 0, "folds": 2, "steps": [],
+        "validation": {"value": 0.5}, "nested": {"value": 0.5}, "optimism": {"value": 0.0},
     }  # fmt: skip
     about = {"schema": 1, "id": "a/found", "version": "1", "title": "f", "kind": "searched", "author": "t",
              "source": "t", "benchmarks": ["made-up"], "provenance": known}  # fmt: skip
