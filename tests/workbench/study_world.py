@@ -147,7 +147,7 @@ def read(
     plan = asked.plan("squares", "made-up", ids)
     used = prompts_used(plan, known, card)
     strings = {text for one in used for text in one.wording.texts}
-    strings |= {t for one in used for turn in range(asked.shuffles)
+    strings |= {t for one in used for turn in range(asked.turns(1))
                 for t in in_another_order(one.wording, turn, asked.seed).texts}  # fmt: skip
     rule = ScoreRule("softmax", 20.0, None) if card.task == "single-label" else ScoreRule("sigmoid", 10.0, -2.0)
     embedded = Embedded(
@@ -155,7 +155,7 @@ def read(
         texts={text: text_vector(text) for text in sorted(strings)},
         unreadable={}, hashes={}, score_rule=rule, facts={}, truncated=(), device="cpu", dtype="float32",
     )  # fmt: skip
-    inputs: Any = SimpleNamespace(samples=found, plan=plan, prompts=used, benchmark=card)
+    inputs: Any = SimpleNamespace(samples=found, plan=plan, prompts=used, benchmark=card, texts=sorted(strings))
     return Read.of(inputs, embedded, level)
 
 

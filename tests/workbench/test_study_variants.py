@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from study_world import catalog
 
 from vlmeval.records import Wording
+from vlmeval.workbench.study.asked import Asked
 from vlmeval.workbench.study.variants import (
     drawn,
     filled,
@@ -36,6 +38,13 @@ def test_shuffles_differ_by_turn_and_by_seed() -> None:
     text = "one two three four five six seven eight"
     assert len({shuffled(text, turn, 0) for turn in range(5)}) == 5
     assert shuffled(text, 0, 0) != shuffled(text, 0, 1)
+
+
+def test_many_strings_are_shuffled_less_often_unless_asked_for() -> None:
+    asked = Asked(("m",), ("b",))
+    assert [asked.turns(n) for n in (1, 1000, 1600, 3000, 50_000)] == [5, 5, 5, 2, 1]
+    assert replace(asked, shuffles=7).turns(50_000) == 7
+    assert replace(asked, shuffles=0).turns(3) == 0
 
 
 def test_only_prompts_are_shuffled() -> None:

@@ -47,8 +47,9 @@ def compare(
     split: Annotated[Split, typer.Option(help="Rows to evaluate.")] = Split.test,
     draws: Annotated[int, typer.Option(min=0, help="Bootstrap draws.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap, of drawn wordings and of shuffles.")] = 0,
-    shuffles: Annotated[int, typer.Option(min=0, help="How often the words of every prompt are shuffled; each time "
-                        "all strings are encoded once more. 0: no look at word order.")] = 5,
+    shuffles: Annotated[int | None, typer.Option(min=0, help="How often the words of every prompt are shuffled; each "
+                        "time all strings are encoded once more. 0: no look at word order. Default: 5, fewer where "
+                        "there are thousands of strings.")] = None,
     singles: Annotated[int, typer.Option(min=1, help="At most so many wordings of one prompt, or one name, a class.")]
     = 200,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many units: a quick look, marked as such.")] = None,

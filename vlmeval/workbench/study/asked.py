@@ -10,6 +10,8 @@ from vlmeval.records import Level, Plan
 
 ALL: Final = "all"
 """In place of ids: every prompt set of the benchmark."""
+SHUFFLES: Final = 5
+MOST_SHUFFLED: Final = 8_000
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Asked:
     draws, seed
         Of the bootstrap; the seed is also that of drawn wordings and shuffles.
     shuffles
-        How often the words of every prompt are shuffled; 0 for no look at word order.
+        How often the words of every prompt are shuffled, 0 for no look at word order. None: `SHUFFLES` times, less
+        often (once at least) where that would make more than `MOST_SHUFFLED` strings to encode.
     singles
         At most so many wordings of one prompt, or one name, a class.
     """
@@ -41,11 +44,15 @@ class Asked:
     split: Literal["train", "val", "test", "all"] = "test"
     draws: int = 2000
     seed: int = 0
-    shuffles: int = 5
+    shuffles: int | None = None
     singles: int = 200
     limit: int | None = None
     max_missing: float = 0.01
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+
+    def turns(self, strings: int) -> int:
+        """Return how often the words of so many strings are shuffled."""
+        return max(1, min(SHUFFLES, MOST_SHUFFLED // max(strings, 1))) if self.shuffles is None else self.shuffles
 
     def plan(self, benchmark: str, model: str, prompts: tuple[str, ...]) -> Plan:
         """Return what a run of the same sets would be asked for."""

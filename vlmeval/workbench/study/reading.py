@@ -124,7 +124,8 @@ def read(
     """
     cache = Cache(folders.cache)
     inputs = planning.read_inputs(plan, catalog, folders.data, cache, options, progress)
-    strings = sorted({*inputs.texts, *_shuffled(inputs.prompts, asked.shuffles, asked.seed)})
+    shuffled = _shuffled(inputs.prompts, asked.turns(len(inputs.texts)), asked.seed)
+    strings = sorted({*inputs.texts, *shuffled})
     embedded = embed(inputs.handle, inputs.samples, strings, cache, options, progress)
     inputs, _, _ = with_audit(inputs, embedded, cache, options, progress)
     return Read.of(inputs, embedded, asked.level or inputs.benchmark.headline_level)

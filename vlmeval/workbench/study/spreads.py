@@ -50,8 +50,9 @@ def spreads_of(found: Read, used: PromptsUsed, whole: Estimates, catalog: Catalo
     own = {row.metric: row.value for row in _headline_rows(whole.rows(), found)}
     resamples = whole.seeds.table.resamples
     undrawn = Resamples.draw(resamples.units, 0, asked.seed)
+    turns = asked.turns(len(found.inputs.texts))
     made: list[Spread] = []
-    for reduced, drawn_too in ((by_template(found, used, catalog), True), (by_order(used, asked), False)):
+    for reduced, drawn_too in ((by_template(found, used, catalog), True), (by_order(used, turns, asked.seed), False)):
         if reduced is not None:
             singles = _estimated(found, used, reduced, resamples if drawn_too else undrawn)
             made += _spreads(reduced, singles, own, used.id, found)
@@ -110,14 +111,14 @@ def _said(chosen: dict[str, str]) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def by_order(used: PromptsUsed, asked: Asked) -> Reduced | None:
+def by_order(used: PromptsUsed, turns: int, seed: int) -> Reduced | None:
     """All prompts with their words shuffled, shuffle by shuffle; None where nobody asked."""
-    if asked.shuffles == 0:
+    if turns == 0:
         return None
-    wordings = tuple(in_another_order(used.wording, turn, asked.seed) for turn in range(asked.shuffles))
+    wordings = tuple(in_another_order(used.wording, turn, seed) for turn in range(turns))
     if all(wording.prompts == used.prompts for wording in wordings):
         return Reduced("word-order", reason="its prompts are single words")
-    return Reduced("word-order", tuple(f"shuffle {turn + 1}" for turn in range(asked.shuffles)), wordings)
+    return Reduced("word-order", tuple(f"shuffle {turn + 1}" for turn in range(turns)), wordings)
 
 
 def _estimated(found: Read, used: PromptsUsed, reduced: Reduced, resamples: Resamples) -> dict[str, list[Single]]:
