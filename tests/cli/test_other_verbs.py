@@ -141,7 +141,7 @@ def test_the_published_schema_is_fresh(cli: Cli, checkout: Path) -> None:
 
 VERBS = (
     "demo", "run", "score", "report", "list", "doctor", "schema", "data fetch", "data check", "data describe",
-    "prompts list", "prompts show", "cache info", "cache clear", "cache verify",
+    "prompts list", "prompts show", "prompts lint", "cache info", "cache clear", "cache verify",
 )  # fmt: skip
 
 

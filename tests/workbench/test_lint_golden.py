@@ -111,18 +111,18 @@ prompts/my/set.yaml:10: error: the file is not valid YAML [not-valid]
 """,
     "wrong-id": """
 prompts/my/set.yaml:2: error: the id does not fit the file's place [wrong-id]
-  found: my/other
-  expected: my/set
+  found: 'my/other'
+  expected: 'my/set'
   to mend: write the id that the folder and file name give, or move the file
 """,
     "unknown-benchmark": """
 prompts/my/set.yaml:8: warning: no benchmark 'rashes' in the catalog [unknown-benchmark]
-  found: rashes
+  found: 'rashes'
   to mend: correct the id (vlmeval list benchmarks), or give the folder of your own cards: --data-root FOLDER
 """,
     "unknown-models": """
 prompts/my/set.yaml:9: warning: no model card is of family 'siglup' [unknown-models]
-  found: siglup
+  found: 'siglup'
   to mend: did you mean siglip or siglip2?
 """,
     "nobody-named": """
@@ -145,7 +145,7 @@ prompts/my/set.yaml:16: warning: 'an wart' should be 'a wart' (by sound) [articl
 """,
     "unknown-class": """
 prompts/my/set.yaml:19: error: rash has no class 'versicolour' [unknown-class]
-  found: versicolour
+  found: 'versicolour'
   expected: eczema, wart, tinea, versicolor
   to mend: did you mean versicolor?
 """,
@@ -184,7 +184,7 @@ prompts/my/set.yaml:13: warning: the weights of class 'eczema' add up to 0.9 [we
 """,
     "unused-names": """
 prompts/my/set.yaml:20: warning: no template holds the names of class 'tinea' [unused-names]
-  found: tinea, ringworm
+  found: 'tinea', 'ringworm'
   expected: a {name}
   to mend: put {name} into a template of the class, or delete the names
 """,

@@ -117,7 +117,7 @@ def _show(report: LintReport) -> None:
     for file, findings in groupby(report.findings, key=lambda finding: finding.file):
         checked = titles.get(file)
         about = f"{checked.title} ({checked.prompts})" if checked and checked.title else "not a prompt set"
-        out.print(f"[bold]{escape(shown_path(file))}[/]  {escape(about)}")
+        out.print(f"[bold]{escape(shown_path(file))}[/]  {escape(printable(about))}")
         for finding in findings:
             _show_finding(finding)
         out.print()
@@ -144,6 +144,11 @@ def summary(report: LintReport) -> str:
     errors = f"{report.errors} error{'' if report.errors == 1 else 's'}"
     warnings = f"{report.warnings} warning{'' if report.warnings == 1 else 's'}"
     return f"{sets}: {errors}, {warnings}; tokens counted by {report.tokens}"
+
+
+def printable(text: str) -> str:
+    """Return a text without characters that would steer the terminal."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def shown_path(file: str) -> str:

@@ -30,7 +30,7 @@ def unknown_class(subject: Subject) -> Iterator[Problem]:
                 near = difflib.get_close_matches(class_id, known, n=2)
                 mend = f"did you mean {' or '.join(near)}?" if near else None
                 message = f"{subject.benchmark.id} has no class {class_id!r}"
-                yield Problem((key, class_id), message, class_id, ", ".join(known), class_id, mend)
+                yield Problem((key, class_id), message, repr(class_id), ", ".join(known), class_id, mend)
 
 
 @rule(
@@ -143,7 +143,9 @@ def unused_names(subject: Subject) -> Iterator[Problem]:
     for spec in subject.benchmark.classes if not _asks(chosen.negatives) else ():
         if spec.id in chosen.names and not _asks([template for template, _ in templates_of(chosen, spec)]):
             message = f"no template holds the names of class {spec.id!r}"
-            yield Problem(("names", spec.id), message, ", ".join(chosen.names[spec.id]), f"a {PLACEHOLDER}", spec.id)
+            yield Problem(
+                ("names", spec.id), message, ", ".join(map(repr, chosen.names[spec.id])), f"a {PLACEHOLDER}", spec.id
+            )
 
 
 def _asks(templates: Iterable[str]) -> bool:

@@ -80,7 +80,7 @@ def _as_written(text: str, name: str) -> str:
     """Return a normal name as it stands in the text."""
     pattern = r"[\W_]+".join(re.escape(word) for word in name.split())
     match = re.search(pattern, text, re.IGNORECASE)
-    return match[0] if match else name
+    return match[0] if match and match[0].isprintable() else name
 
 
 @rule(

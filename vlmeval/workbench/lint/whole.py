@@ -142,18 +142,21 @@ def _may_be_for(target: Target, benchmark: Benchmark) -> bool:
 def _of_set(target: Target, prompt_set: PromptSet, catalog: Catalog) -> Iterator[tuple[Rule, Problem]]:
     if target.expected_id not in (None, prompt_set.id):
         message = "the id does not fit the file's place"
-        yield about.WRONG_ID, Problem(("id",), message, prompt_set.id, target.expected_id)
+        yield about.WRONG_ID, Problem(("id",), message, repr(prompt_set.id), repr(target.expected_id))
     families = {benchmark_id.partition("@")[0] for benchmark_id in catalog.benchmarks}
     for at, name in enumerate(prompt_set.benchmarks):
         if name not in catalog.benchmarks and name not in families:
-            yield about.UNKNOWN_BENCHMARK, Problem(("benchmarks", at), f"no benchmark {name!r} in the catalog", name)
+            yield (
+                about.UNKNOWN_BENCHMARK,
+                Problem(("benchmarks", at), f"no benchmark {name!r} in the catalog", repr(name)),
+            )
     known = {card.family for card in catalog.model_cards.values()} if prompt_set.models else set()
     for at, name in enumerate(prompt_set.models):
         if name not in known:
             near = difflib.get_close_matches(name, known, n=2)
             mend = f"did you mean {' or '.join(near)}?" if near else None
             message = f"no model card is of family {name!r}"
-            yield about.UNKNOWN_FAMILY, Problem(("models", at), message, name, mend=mend)
+            yield about.UNKNOWN_FAMILY, Problem(("models", at), message, repr(name), mend=mend)
     for rule in RULES.values():
         yield from ((rule, problem) for problem in (rule.of_set(prompt_set) if rule.of_set else ()))
 
