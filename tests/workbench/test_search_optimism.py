@@ -112,7 +112,7 @@ def test_nothing_of_a_fold_is_known_where_it_is_measured() -> None:
     rng = np.random.default_rng(0)
     cosines = [own.copy() for own in known.cosines_by_class]
     for own in cosines:
-        own[fold] = rng.normal(size=own[fold].shape)
+        own[:, fold] = rng.normal(size=own[:, fold].shape)
     changed = Candidates(**{**known.__dict__, "cosines_by_class": tuple(cosines)})
     after = nested(changed, target, OPTIONS)
     assert after.outer[1].chosen == before.outer[1].chosen

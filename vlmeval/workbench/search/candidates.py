@@ -40,13 +40,17 @@ class State:
 
 
 class ClassTexts(NamedTuple):
-    """The strings of one class: [m] texts, and for every phrase its element, word and text, and whether it is own."""
+    """The strings of one class: [m] texts, and for every phrase its element, word and text, and whether it is own.
+
+    ``own_texts`` is bool [E, m], the strings that each element has by itself; ``gram`` [m, m] their cosines.
+    """
 
     texts: tuple[str, ...]
     element: Index
     word: Strings
     text: Index
     own: Bools
+    own_texts: Bools
     gram: Floats
 
 
@@ -65,7 +69,7 @@ class Candidates:
     class_ids, classes
         The card's classes, and the strings of each.
     cosines_by_class
-        By class, [n, m_k] cosines of rows and strings.
+        By class, [m_k, n] cosines of strings and rows.
     baseline
         [n, K] scores of the card's chosen set.
     """
@@ -105,7 +109,7 @@ class Candidates:
         vectors, units, labels, groups = _rows(validation, images)
         classes = tuple(_texts(pool.elements, k, texts) for k in range(labels.shape[1]))
         known = [unit_length(np.stack([texts[text] for text in one.texts])) for one in classes]
-        cosines = tuple(vectors @ text.T for text in known)
+        cosines = tuple(np.ascontiguousarray(text @ vectors.T) for text in known)
         names = validation.benchmark.class_ids
         return cls(units, labels, groups, rule, pool.elements, pool.start, names, classes, cosines, baseline)
 
@@ -119,21 +123,21 @@ class Candidates:
             units=self.units[rows],
             labels=self.labels[rows],
             groups={name: codes[rows] for name, codes in self.groups.items()},
-            cosines_by_class=tuple(own[rows] for own in self.cosines_by_class),
+            cosines_by_class=tuple(own[:, rows] for own in self.cosines_by_class),
             baseline=self.baseline[rows],
         )
 
     def chosen(self, state: State, k: int) -> Bools:
         """Return [m_k] which strings of class ``k`` a state has."""
         one = self.classes[k]
+        changed = [(word, on) for c, word, on in state.words if c == k]
+        if not changed:
+            return np.asarray(one.own_texts[list(state.elements)].any(axis=0))
         on = one.own.copy()
-        for c, word, value in state.words:
-            if c == k:
-                on[one.word == word] = value
-        inside = np.zeros(len(self.elements), dtype=bool)
-        inside[list(state.elements)] = True
+        for word, value in changed:
+            on[one.word == word] = value
         found = np.zeros(len(one.texts), dtype=bool)
-        found[one.text[on & inside[one.element]]] = True
+        found[one.text[on & np.isin(one.element, state.elements)]] = True
         return found
 
     def prompts(self, state: State) -> list[tuple[str, ...]]:
@@ -145,9 +149,15 @@ class Candidates:
 
     def class_cosines(self, k: int, masks: Bools) -> Floats:
         """Return [B, n] cosines with the normalised mean of each of B choices of strings, bool [B, m_k]."""
-        weights = masks.astype(np.float64)
-        length = np.sqrt(np.maximum(((weights @ self.classes[k].gram) * weights).sum(axis=1), 0.0))
-        products = weights @ self.cosines_by_class[k].T
+        from scipy.sparse import csr_array
+
+        # The choices of one step are one choice with a few strings more or less.
+        common = (masks.mean(axis=0) > 0.5).astype(np.float64)
+        change = csr_array(masks - common)
+        gram, rows = self.classes[k].gram, self.cosines_by_class[k]
+        squared = common @ gram @ common + 2 * (change @ (gram @ common)) + ((change @ gram) * (masks - common)).sum(1)
+        length = np.sqrt(np.maximum(squared, 0.0))
+        products = common @ rows + change @ rows
         return np.asarray(products / np.where(length == 0, 1.0, length)[:, None])
 
     def cosines(self, states: Sequence[State]) -> Floats:
@@ -167,7 +177,7 @@ class Candidates:
         for k, one in enumerate(self.classes):
             for e in range(len(self.elements)):
                 own = one.text[(one.element == e) & one.own]
-                out[e, :, k] = self.cosines_by_class[k][:, own].mean(axis=1)
+                out[e, :, k] = self.cosines_by_class[k][own].mean(axis=0)
         return out
 
 
@@ -188,11 +198,10 @@ def _texts(elements: Sequence[Element], k: int, vectors: Mapping[str, npt.NDArra
     texts = tuple(dict.fromkeys(phrase.text for _, phrase in phrases))
     position = {text: i for i, text in enumerate(texts)}
     known = unit_length(np.stack([vectors[text] for text in texts]))
-    return ClassTexts(
-        texts,
-        np.array([e for e, _ in phrases], dtype=np.intp),
-        np.array([phrase.word for _, phrase in phrases], dtype=np.str_),
-        np.array([position[phrase.text] for _, phrase in phrases], dtype=np.intp),
-        np.array([phrase.own for _, phrase in phrases], dtype=bool),
-        known @ known.T,
-    )
+    element = np.array([e for e, _ in phrases], dtype=np.intp)
+    text = np.array([position[phrase.text] for _, phrase in phrases], dtype=np.intp)
+    own = np.array([phrase.own for _, phrase in phrases], dtype=bool)
+    own_texts = np.zeros((len(elements), len(texts)), dtype=bool)
+    own_texts[element[own], text[own]] = True
+    words = np.array([phrase.word for _, phrase in phrases], dtype=np.str_)
+    return ClassTexts(texts, element, words, text, own, own_texts, known @ known.T)
