@@ -243,3 +243,13 @@ def test_content_digests_follow_the_content(tmp_path: Path) -> None:
     other = load_catalog([write(tmp_path / "3", CARD.replace("Beta", "Gamma"))]).benchmark("mini")
     assert one.content_digest == same.content_digest
     assert one.content_digest != other.content_digest
+
+
+def test_every_prompt_set_of_a_benchmark_can_be_used_with_it() -> None:
+    """Negatives are for multi-label benchmarks: a single-label relative of the same family does not get them."""
+    catalog = load_catalog()
+    for benchmark in catalog.benchmarks.values():
+        for set_id in catalog.prompt_sets_for(benchmark):
+            assert tuple(catalog.expand(set_id, benchmark).prompts) == benchmark.class_ids
+    assert "scin-broad/negatives" in catalog.prompt_sets_for(catalog.benchmark("scin-broad"))
+    assert "scin-broad/negatives" not in catalog.prompt_sets_for(catalog.benchmark("scin-broad@top1"))
