@@ -173,3 +173,47 @@ def test_truncated_strings_are_told(cli: Cli, world: World, checkpoint: Path) ->
     assert cut["generic/names"] == ()
     assert study.level == "image"
     assert study.n > study.n_units
+
+
+def test_every_model_and_benchmark_has_a_study(
+    cli: Cli, world: World, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = world.data.parent / "home"
+    home.mkdir()
+    (home / "mini").symlink_to(world.data)
+    monkeypatch.setenv("VLMEVAL_DATA_HOME", str(home))
+    benches = ("--bench", "mini", "--bench", "mini-multi")
+    small = ("--draws", 50, "--shuffles", 0, "--singles", 2)
+    places = ("--data-root", world.root, "--cache", world.cache)
+    answer = cli("prompts", "compare", "--model", checkpoint, *benches, *small, *places, "--json")
+    first, second = comparison(answer).studies
+    assert (first.benchmark.id, second.benchmark.id) == ("mini", "mini-multi")
+    assert second.computed_images == second.computed_texts == 0
+    assert not any(s.kind == "word-order" for s in first.spreads)
+
+
+PROVENANCE = {
+    "vlmeval": "0", "created": "2026-01-01", "benchmark": "mini", "benchmark_digest": "x", "data_home": "mini",
+    "units": 18, "units_digest": "x", "model": "some-model", "model_key": "x", "objective": {"auroc": 1.0},
+    "baseline": "generic/names", "pool": {}, "candidates": 3, "seed": 0, "folds": 2, "steps": [],
+    "validation": {"value": 0.9}, "nested": {"value": 0.8}, "optimism": {"value": 0.1},
+}  # fmt: skip
+
+
+def test_searched_sets_are_marked_and_refused_where_they_were_chosen(cli: Cli, world: World, checkpoint: Path) -> None:
+    set_id = add_set(world, "found", kind="searched", provenance=PROVENANCE)
+    elsewhere = add_set(world, "moved", kind="searched", provenance=PROVENANCE | {"data_home": "other"})
+    found = comparison(compare(cli, world, checkpoint, "--json"))
+    searched = {one.id: one.searched for one in found.studies[0].sets}
+    assert searched[set_id]
+    assert searched[elsewhere]
+    assert not searched["generic/names"]
+    assert any(
+        note.startswith(f"{set_id} was found by a search on 18 labelled validation units of mini,")
+        for note in found.notes
+    )
+    assert any(elsewhere in note and "other data than mini" in note for note in found.notes)
+    refused = compare(cli, world, checkpoint, "--split", "val", "--prompts", set_id)
+    assert refused.code == 2
+    assert "was chosen on" in refused.err
+    assert "found s" in compare(cli, world, checkpoint, "-o", world.root / "page.html").out

@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from coverage_study import gaps_coverage, metrics_coverage, naive_coverage
 from level_study import false_discoveries, level_of_test, level_without_strata
 from paired_study import Rivals, level
+from prompt_sets_study import Sets, family, tones
 from rates import Rate, table
 from simulated_world import World
 
@@ -104,12 +105,24 @@ def pairs(count: int, reduced: bool) -> Iterator[Found]:
     yield Found("Control: the same, photographs exchanged instead of cases", wrong, control=True)
 
 
+def prompts(count: int, reduced: bool) -> Iterator[Found]:
+    """Any false difference among six equally good prompt sets; `prompt_sets_study.py` has more, and runs by itself."""
+    for units in (100,) if reduced else (100, 300):
+        title = f"Any false difference among six equally good prompt sets, {units} cases"
+        yield Found(title, family(Sets(units=units), count))
+    if not reduced:
+        yield Found("Set x level, six equally good prompt sets, 300 cases", tones(Sets(units=300, groups=True), count))
+    wrong = family(Sets(units=100), count, rows=True)
+    yield Found("Control: the same, photographs taken for independent", wrong, control=True)
+
+
 STUDIES: Final[dict[str, Study]] = {
     "metrics": metrics,
     "gaps": gaps,
     "groups": groups,
     "discoveries": discoveries,
     "pairs": pairs,
+    "prompts": prompts,
 }
 COUNTS: Final = {
     "metrics": (500, 100),
@@ -117,6 +130,7 @@ COUNTS: Final = {
     "groups": (1000, 120),
     "discoveries": (200, 40),
     "pairs": (500, 100),
+    "prompts": (500, 40),
 }
 """Samples of each study: in full and reduced."""
 

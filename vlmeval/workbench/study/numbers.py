@@ -232,7 +232,7 @@ def _effective(sampled: Sampled, couple: tuple[str, str], metric_id: str) -> flo
         for set_id in couple
     )
     taking_part = np.flatnonzero(a.classes)
-    if len(taking_part) == 0:
+    if len(taking_part) == 0 or len(ours) != len(a.classes):
         return support_of(a, b)
     draws = np.array([ours[k].draws - theirs[k].draws for k in taking_part])
     return effective_units(draws, [support_of(ours[k], theirs[k]) for k in taking_part])

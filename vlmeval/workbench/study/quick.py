@@ -95,6 +95,8 @@ class Quick:
 
     def values(self, wordings: Iterable[Wording]) -> Matrix:
         """Return [W, M] values of the metrics, wording by wording; weights of prompts are not looked at."""
+        if not self.metrics:
+            return np.zeros((0, 0))
         scorings = (self._scoring(wording) for wording in wordings)
         return point_values(scorings, self.truth, self.supported, self.metrics, self.found.card.task)
 
