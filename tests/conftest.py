@@ -25,6 +25,15 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser: $VLMEVAL_CHROMIUM or Debian's, else a visible skip."""
+    path = Path(os.environ.get("VLMEVAL_CHROMIUM", "/usr/bin/chromium"))
+    if not path.is_file():
+        pytest.skip(f"no browser at {path} (apt-get install chromium, or set VLMEVAL_CHROMIUM)")
+    return path
+
+
 @pytest.fixture(autouse=True)
 def _own_homes(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's data and cache folders."""

@@ -27,7 +27,7 @@
     const copy = cell.cloneNode(true);
     copy.querySelectorAll(".ask, .anchor, .ci, .strip, svg").forEach((one) => one.remove());
     for (const name of copy.querySelectorAll("bdi[title]")) name.textContent = name.title;
-    const small = [...copy.querySelectorAll(".sub, .few")];
+    const small = [...copy.querySelectorAll(".sub, .few, .tag")];
     const notes = small.map((one) => flat(one.matches(".few") ? one.title : one.textContent));
     small.forEach((one) => one.remove());
     return { text: flat(copy.textContent), notes: notes.filter((note) => note) };

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -78,12 +77,3 @@ def pages(single: Run, probed: Run, probed_multi: Run, hostile: Run) -> dict[str
     runs = {"single": single, "multi": probed_multi, "hostile": add_probes(hostile, regimes=("balanced",))}
     made = {name: render(build_view(*(run if name == "single" else add_examined(run)))) for name, run in runs.items()}
     return made | {"side": render_side_by_side(build_side_by_side([leaky_twin(probed)[0], probed[0]]))}
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Path:
-    """The browser: $VLMEVAL_CHROMIUM or Debian's, else a visible skip."""
-    path = Path(os.environ.get("VLMEVAL_CHROMIUM", "/usr/bin/chromium"))
-    if not path.is_file():
-        pytest.skip(f"no browser at {path} (apt-get install chromium, or set VLMEVAL_CHROMIUM)")
-    return path
