@@ -163,6 +163,7 @@ def test_the_set_is_an_ordinary_one_and_its_test_figure_is_a_runs(make: Callable
     assert (again.kind, again.author) == ("searched", "vlmeval prompts search")
     assert catalog.expand("my/found", catalog.benchmark("given")).prompts.keys() == set(CLASSES)
     assert known.units == 120
+    assert (known.classes, known.group, known.levels, known.shared_classes) == (CLASSES, None, (), ())
     assert set(known.unit_marks.split()) == set(unit_marks(f"c{i}" for i in range(1, 240, 2)).values())
     assert len(known.outer) == 3
     assert sum(one.units for one in known.outer) == 120
@@ -174,6 +175,14 @@ def test_the_set_is_an_ordinary_one_and_its_test_figure_is_a_runs(make: Callable
     assert record.headline_method.title.startswith("Zero-shot, prompts chosen on validation: ")
     assert record.prompts[0].searched
     assert [f.examples for f in record.findings if f.code == "searched-prompts"] == [("my/found",)]
+
+
+def test_the_worst_level_says_what_it_is_over(make: Callable[..., World]) -> None:
+    known = make().search(objective={"worst-tone": 1.0}).provenance
+    assert (known.group, known.levels) == ("tone", ("light", "dark"))
+    assert known.shared_classes == CLASSES
+    assert known.test.low is not None
+    assert known.test.low <= known.test.value <= known.test.high
 
 
 @pytest.mark.parametrize("ensemble", ["weighted", "equal"])

@@ -133,6 +133,12 @@ def _show(found: Found, root: Path) -> None:
     out.print(f"\n[bold]{escape(known.model)}[/] on [bold]{escape(found.benchmark.title)}[/]: {escape(mix + tone)}")
     drawn = ", ".join(known.pool)
     out.print(escape(f"{known.candidates} templates of {drawn}; {known.units} validation {unit}s, {known.folds} folds"))
+    every = len(found.benchmark.classes)
+    if len(known.classes) < every and set(known.objective) & {"auroc", "balanced-accuracy"}:
+        out.print(escape(f"over {len(known.classes)} of {every} classes: the others have too few validation {unit}s"))
+    if known.levels:
+        classes, levels = ", ".join(known.shared_classes), ", ".join(known.levels)
+        out.print(escape(f"worst of the levels {levels}, over the classes that all of them support: {classes}"))
     for set_id, reason in found.left_out.items():
         out.print(escape(f"left out: {set_id} ({reason})"))
     rows = [

@@ -69,6 +69,9 @@ class Provenance(Record):
     model_key: str
     objective: dict[str, float] = Field(description="Metric id -> share in the objective; shares add up to 1.")
     group: str | None = Field(None, description="The skin-tone source of the worst level, if that is in the objective.")
+    classes: tuple[str, ...] = Field((), description="The classes that averages are over, here and on test units.")
+    levels: tuple[str, ...] = Field((), description="The levels of `group` that are compared.")
+    shared_classes: tuple[str, ...] = Field((), description="The classes that all those levels support.")
     baseline: str = Field(description="The prompt set that the search started from or measured against.")
     ensemble: Literal["equal", "weighted"] = "equal"
     pool: dict[str, str] = Field(description="Prompt set id -> content digest of the candidates' sets.")

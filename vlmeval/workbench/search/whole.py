@@ -143,7 +143,7 @@ def search_prompts(
     words = Words.of(choice, rows)
     figures = _figures(world, target, _wording(words, benchmark), before, outer, request)
     known = _provenance(request, world, pool, rows, choice, outer, figures)
-    known = known.model_copy(update={"group": target.group, "baseline": baseline.id})
+    known = known.model_copy(update={"baseline": baseline.id, **_over(target, benchmark)})
     made = prompt_set(request.save, words, pool, benchmark, known)
     write(made, path)
     seconds = {"read and embed": embedded - started, "search": searched - embedded,
@@ -216,6 +216,18 @@ def _check_units(validation: Samples, test: Samples, folds: int) -> None:
             expected="test units that the search has not seen",
             hint="search on a card that splits by unit",
         )
+
+
+def _over(target: Target, benchmark: Benchmark) -> dict[str, object]:
+    """Return what the objective is over, for the provenance."""
+    ids = np.array(benchmark.class_ids)
+    levels = () if target.group is None else benchmark.group(target.group).levels
+    return {
+        "classes": tuple(ids[target.classes].tolist()),
+        "group": target.group,
+        "levels": tuple(levels[code].id for code in target.levels),
+        "shared_classes": () if target.shared is None else tuple(ids[target.shared].tolist()),
+    }
 
 
 def _wording(words: Words, benchmark: Benchmark) -> tuple[Wording, Aggregation]:
