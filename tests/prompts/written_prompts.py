@@ -5,13 +5,13 @@ Nothing here uses `vlmeval.catalog`'s expansion, so that the tests of this folde
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 
 import yaml
 
 from vlmeval.records import PromptSet
+from vlmeval.workbench import lint
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = ("scin", "scin-broad", "ham10000")
@@ -84,9 +84,6 @@ def _names_in(templates: tuple[str, ...], prompts: PromptSet, k: str) -> list[st
     ]
 
 
-def normal(text: str) -> str:
-    return " ".join(re.sub(r"[^\w\s]", " ", text.lower()).split())
-
-
 def says(text: str, name: str) -> bool:
-    return re.search(rf"\b{re.escape(normal(name))}\b", normal(text)) is not None
+    """Whether a text holds a name as whole words."""
+    return lint.says(lint.normal(text), lint.normal(name))
