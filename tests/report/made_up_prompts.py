@@ -50,7 +50,7 @@ class Wanted:
     task: str = "single-label"
     models: tuple[str, ...] = ("CLIP demo ViT",)
     units: int = 500
-    draws: int = 40
+    draws: int = 20
 
 
 def made_up(wanted: Wanted | None = None) -> PromptComparison:
@@ -70,7 +70,8 @@ def made_up(wanted: Wanted | None = None) -> PromptComparison:
 
 def hostile() -> PromptComparison:
     """Return a comparison whose names, strings, ids and reasons try to break out of the page."""
-    found = made_up(Wanted(classes=HOSTILE, hostile=True, synthetic=True, models=(HOSTILE[0], HOSTILE[4]), units=400))
+    models = (HOSTILE[0], HOSTILE[4])
+    found = made_up(Wanted(3, classes=HOSTILE, hostile=True, synthetic=True, models=models, units=300, draws=10))
     return found.model_copy(update={"command": HOSTILE[1]})
 
 
@@ -152,8 +153,11 @@ def _about(row: MetricRow) -> tuple[str | None, ...]:
 def _pairs(names: Sequence[str], rows: Sequence[MetricRow], card: Benchmark) -> list[Pair]:
     by_set = {name: {_about(r): r for r in rows if r.method == name} for name in names}
     order = [(b, names[0]) for b in names[1:]] + list(combinations(names[1:], 2))
-    return [Pair(a=a, b=b, against_chosen=b == names[0], numbers=tuple(_numbers(by_set[a], by_set[b], card, b == names[0])))
-            for a, b in order]  # fmt: skip
+    made = []
+    for a, b in order:
+        whole = b == names[0]
+        made.append(Pair(a=a, b=b, against_chosen=whole, numbers=tuple(_numbers(by_set[a], by_set[b], card, whole))))
+    return made
 
 
 def _numbers(
@@ -183,9 +187,13 @@ def _number(one: MetricRow, other: MetricRow) -> PairedNumber:
 def _ranks(names: Sequence[str], rows: Sequence[MetricRow], pairs: Sequence[Pair], card: Benchmark) -> list[Rank]:
     made = []
     for metric in card.headline_metrics:
-        values = {r.method: r.value for r in rows if r.metric == metric and r.averaging in ("macro", "overall") and r.group is None}  # noqa: E501
-        better = {name: 0 for name in names}
-        worse = {name: 0 for name in names}
+        values = {
+            r.method: r.value
+            for r in rows
+            if r.metric == metric and r.averaging in ("macro", "overall") and r.group is None
+        }
+        better = dict.fromkeys(names, 0)
+        worse = dict.fromkeys(names, 0)
         for pair in pairs:
             for n in pair.numbers:
                 clear = n.metric == metric and is_headline(n, card.headline_metrics) and (n.p_adjusted or 1) < 0.05
@@ -194,7 +202,8 @@ def _ranks(names: Sequence[str], rows: Sequence[MetricRow], pairs: Sequence[Pair
                     better[loser] += 1
                     worse[winner] += 1
         made += [
-            Rank(metric=metric, set_id=n, value=values[n], rank=1 + better[n], best=1 + better[n], worst=len(names) - worse[n])
+            Rank(metric=metric, set_id=n, value=values[n], rank=1 + better[n], best=1 + better[n],
+                 worst=len(names) - worse[n])
             for n in names
         ]  # fmt: skip
     return made
@@ -205,15 +214,19 @@ def _spreads(names: Sequence[str], rows: Sequence[MetricRow], card: Benchmark, w
     rng = np.random.default_rng(5)
     made = []
     for i, name in enumerate(names):
-        whole = next(r.value for r in rows if r.method == name and r.metric == metric and r.class_id is None and r.group is None)  # noqa: E501
+        whole = next(
+            r.value for r in rows if r.method == name and r.metric == metric and r.class_id is None and r.group is None
+        )
         for kind, count in (("template", 7), ("one-prompt", 40), ("one-name", 40), ("word-order", 20)):
             if kind == "template" and i == 1:
-                made.append(Spread(set_id=name, metric=metric, kind="template", whole=whole, reason="one template only"))
+                made.append(
+                    Spread(set_id=name, metric=metric, kind="template", whole=whole, reason="one template only")
+                )
                 continue
             values = np.sort((whole or 0.5) - 0.02 + 0.04 * rng.standard_normal(count))[::-1]
             singles = tuple(
-                Single(label=HOSTILE[j % len(HOSTILE)] if wanted.hostile else f"a photo of {{name}}, number {j}", value=float(v),
-                       low=float(v) - 0.05, high=float(v) + 0.05)
+                Single(label=HOSTILE[j % len(HOSTILE)] if wanted.hostile else f"a photo of {{name}}, number {j}",
+                       value=float(v), low=float(v) - 0.05, high=float(v) + 0.05)
                 for j, v in enumerate(values)
             )  # fmt: skip
             made.append(
@@ -249,7 +262,15 @@ def _interactions(names: Sequence[str], card: Benchmark) -> list[Interaction]:
                 made.append(Interaction(**facts, reason="fewer than two levels have a value"))
             else:
                 p = 0.002 if i == 2 and group.id == "fst-self" else 0.4
-                made.append(Interaction(**facts, statistic=12.4 if p < 0.05 else 1.8, df=len(levels) - 1, p=p, p_adjusted=min(1.0, p * 4)))  # noqa: E501
+                made.append(
+                    Interaction(
+                        **facts,
+                        statistic=12.4 if p < 0.05 else 1.8,
+                        df=len(levels) - 1,
+                        p=p,
+                        p_adjusted=min(1.0, p * 4),
+                    )
+                )
     return made
 
 

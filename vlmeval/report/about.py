@@ -12,7 +12,7 @@ from vlmeval.report.prompts_page_sets import strings_view
 
 
 def prompts_view(record: RunRecord) -> list[View]:
-    """Return each prompt set with its strings per class, in the card's class order; cut ones as far as they are named."""
+    """Return each prompt set with its strings per class, in the card's order; cut ones are marked where named."""
     cut = _cut(record)
     named = frozenset(() if cut is None else cut.examples)
     return [strings_view(p, record.benchmark, named) for p in record.prompts]

@@ -73,7 +73,9 @@ def _tones(facts: Facts) -> View:
     if not declared:
         reason = "the benchmark card declares no skin-tone attribute"
     elif not groups:
-        reason = next((g.unavailable for g in declared if g.unavailable), "skin tone is only estimated from pixels here")
+        reason = next(
+            (g.unavailable for g in declared if g.unavailable), "skin tone is only estimated from pixels here"
+        )
     tests = [t for t in facts.study.interactions if t.group in groups]
     made = [t for t in tests if t.p is not None]
     said = [
@@ -88,8 +90,7 @@ def _tones(facts: Facts) -> View:
 
 
 def _turned(facts: Facts, groups: list[str]) -> list[View]:
-    """Return the levels in which a set is clearly better than the chosen one though it is clearly worse over all, or
-    the other way round."""
+    """Return where a set is clearly better than the chosen one though clearly worse over all, or the reverse."""
     metric, chosen = (facts.metrics[0] if facts.metrics else None), facts.study.chosen
     if metric is None:
         return []

@@ -73,7 +73,7 @@ def matrix_view(facts: Facts) -> list[View]:
     for metric in facts.metrics:
         ids = facts.ordered(metric)
         cells = [[None if a == b else facts.gain(a, b, metric) for b in ids] for a in ids]
-        pairs = [
+        pairs: list[View] = [
             {"a": facts.place[a], "b": facts.place[b], "cell": found}
             for a, b in combinations(ids, 2)
             if (found := facts.gain(a, b, metric)) is not None
@@ -90,7 +90,7 @@ def classes_view(facts: Facts) -> list[View]:
     chosen, others = facts.study.chosen, [s.id for s in facts.sets[1:]]
     made = []
     for metric in facts.class_metrics():
-        rows = [
+        rows: list[View] = [
             {
                 "id": c.id,
                 "name": c.name,

@@ -50,8 +50,10 @@ def _group(group: GroupSpec, facts: Facts) -> View:
 
 
 def _shown(group: GroupSpec, facts: Facts) -> list[tuple[str, bool]]:
-    """Return the metrics of a group and whether each is over shared classes: the card's first, and that again over the
-    classes that every level has; of skin tones the card's second too, over shared classes if it is there."""
+    """Return the metrics of a group, and whether each is over the classes that every level has.
+
+    The card's first, and that again over shared classes; of skin tones the second too, over shared classes if possible.
+    """
     found = [m for first in facts.metrics[:1] for m in ((first, False), (STANDARDISED.get(first, first), True))]
     if group.kind == "skin-tone":
         for second in facts.metrics[1:2]:
@@ -74,7 +76,7 @@ def _metric(metric: str, group: GroupSpec, facts: Facts, *, common: bool) -> Vie
         return {"cell": value, "difference": None if set_id == chosen else gain}
 
     levels = [lv for lv in group.levels if one(chosen, lv.id)["cell"] is not None and not (common and lv.missing)]
-    gaps = [gap for gap in GAPS if (found := one(chosen, gap)["cell"]) is not None]
+    gaps = [gap for gap in GAPS if one(chosen, gap)["cell"] is not None]
     gaps = [gap for gap in gaps if gap != "max-min" or "last-first" not in gaps]
     if not levels:
         return None
@@ -86,7 +88,12 @@ def _metric(metric: str, group: GroupSpec, facts: Facts, *, common: bool) -> Vie
         "metric": facts.metric(metric),
         "common": common,
         "levels": [
-            {"id": lv.id, "name": lv.name, "missing": lv.missing, "units": (one(chosen, lv.id)["cell"] or {}).get("n_units")}
+            {
+                "id": lv.id,
+                "name": lv.name,
+                "missing": lv.missing,
+                "units": (one(chosen, lv.id)["cell"] or {}).get("n_units"),
+            }
             for lv in levels
         ],
         "gaps": [{"id": gap, "name": GAPS[gap]} for gap in gaps],

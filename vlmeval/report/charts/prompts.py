@@ -1,14 +1,14 @@
 """The forms of the prompt pages: heat maps of differences, levels beside each other, and strips of single wordings.
 
-Differences are blue where they speak for the row (or the set in the column) and orange where against it, as deep as they
-are large; what cannot be told from no difference is pale, whatever its size, and what is clear has a frame.
+Differences are blue where they speak for the row (or the set in the column) and orange where against it, as deep as
+they are large; what cannot be told from no difference is pale, whatever its size, and what is clear has a frame.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from vlmeval.report.charts.base import ACCENT, DASH, INK, LINE, MUTED, NAME_OF, PAPER, Spec, finish, inline, rounded
 from vlmeval.report.charts.forest import fine_ticks
@@ -32,9 +32,7 @@ class Field(NamedTuple):
     told: str
 
 
-def heat(
-    rows: Sequence[str], columns: Sequence[str], fields: Sequence[Field], *, lower: bool = False
-) -> Spec:
+def heat(rows: Sequence[str], columns: Sequence[str], fields: Sequence[Field], *, lower: bool = False) -> Spec:
     """Return a heat map of differences; ``lower``: lower is better."""
     import altair as alt
 
@@ -87,7 +85,7 @@ def dodged(rows: Sequence[str], levels: Sequence[str], marks: Sequence[Mark], ti
     """
     import altair as alt
 
-    values = [
+    values: list[Spec] = [
         {
             "k": str(m.row), "l": str(m.level), "v": rounded(m.cell["value"]), "h": not m.clear,
             "lo": rounded(_or(m.cell["low"], m.cell["value"])), "hi": rounded(_or(m.cell["high"], m.cell["value"])),
@@ -102,7 +100,9 @@ def dodged(rows: Sequence[str], levels: Sequence[str], marks: Sequence[Mark], ti
         return alt.X(f"{field}:Q", title=title, scale=scale).axis(values=ticks, format=f".{digits}f", labelFlush=False)
 
     keys = KEYS[: len(levels)]
-    y = alt.Y("k:N", scale=alt.Scale(domain=[str(i) for i in range(len(rows))], paddingInner=0.3), sort=None, title=None)
+    y = alt.Y(
+        "k:N", scale=alt.Scale(domain=[str(i) for i in range(len(rows))], paddingInner=0.3), sort=None, title=None
+    )
     y = y.axis(domain=False, ticks=False, grid=False, labelExpr=NAME_OF, minExtent=90)
     base = alt.Chart(inline(values)).encode(y=y, yOffset=alt.YOffset("l:N", scale=alt.Scale(domain=keys), sort=None))
     colours = alt.Scale(domain=KEYS, range=COLOURS)
@@ -113,7 +113,8 @@ def dodged(rows: Sequence[str], levels: Sequence[str], marks: Sequence[Mark], ti
     layers = [
         zero,
         base.mark_rule(strokeWidth=2, opacity=0.8).encode(x=x("lo"), x2="hi:Q", stroke=stroke),
-        base.mark_point(size=50, strokeWidth=1.8, opacity=1).encode(x=x("v"), stroke=stroke, fill=fill, shape=shape, tooltip="t:N"),
+        base.mark_point(size=50, strokeWidth=1.8, opacity=1)
+        .encode(x=x("v"), stroke=stroke, fill=fill, shape=shape, tooltip="t:N"),
     ]  # fmt: skip
     step = alt.Step(dodged_row(len(levels)), **{"for": "position"})
     return finish(alt.layer(*layers).properties(height=step), steps=True, names=rows)
@@ -137,15 +138,22 @@ def strips(rows: Sequence[str], found: Sequence[Strip], title: str, chance: floa
     import altair as alt
 
     thin = [strip.singles for strip in found]
-    points = [
-        {"k": str(i), "v": rounded(v), "t": f"{label}: {number(v)}" if label else number(v)} for i, own in enumerate(thin) for label, v in own
+    points: list[Spec] = [
+        {"k": str(i), "v": rounded(v), "t": f"{label}: {number(v)}" if label else number(v)}
+        for i, own in enumerate(thin)
+        for label, v in own
     ]
-    ends = [{"k": str(i), "v": min(v for _, v in own), "w": max(v for _, v in own)} for i, own in enumerate(thin) if own]
-    medians = [
+    ends = [
+        {"k": str(i), "v": rounded(min(v for _, v in own)), "w": rounded(max(v for _, v in own))}
+        for i, own in enumerate(thin)
+        if own
+    ]
+    medians: list[Spec] = [
         {"k": str(i), "v": rounded(s.median), "t": f"{rows[i]}: median {number(s.median)}"}
-        for i, s in enumerate(found) if s.median is not None
+        for i, s in enumerate(found)
+        if s.median is not None
     ]
-    wholes = [
+    wholes: list[Spec] = [
         {"k": str(i), "v": rounded(s.whole), "t": f"{rows[i]}: all together {number(s.whole)}"}
         for i, s in enumerate(found) if s.whole is not None
     ]  # fmt: skip
@@ -165,10 +173,11 @@ def strips(rows: Sequence[str], found: Sequence[Strip], title: str, chance: floa
         line = alt.Chart(inline([{"v": rounded(chance)}])).mark_rule(color=MUTED, strokeDash=DASH, strokeWidth=1.5)
         layers.append(line.encode(x=x))
     layers += [
-        base([e | {"v": rounded(e["v"]), "w": rounded(e["w"])} for e in ends]).mark_rule(color=LINE, strokeWidth=6).encode(x2="w:Q"),
+        base(ends).mark_rule(color=LINE, strokeWidth=6).encode(x2="w:Q"),
         base(points).mark_point(size=42, filled=True, color=ACCENT, opacity=0.38).encode(tooltip="t:N"),
         base(medians).mark_tick(color=INK, thickness=2.5, size=17).encode(tooltip="t:N"),
-        base(wholes).mark_point(size=110, shape="diamond", fill=AGAINST, stroke=PAPER, strokeWidth=1, opacity=1).encode(tooltip="t:N"),
+        base(wholes).mark_point(size=110, shape="diamond", fill=AGAINST, stroke=PAPER, strokeWidth=1, opacity=1)
+        .encode(tooltip="t:N"),
     ]  # fmt: skip
     return finish(alt.layer(*layers).properties(height=alt.Step(STRIP_ROW)), steps=True, names=rows)
 

@@ -162,7 +162,10 @@ def _names(study: View) -> dict[str, Spec]:
     made = {}
     for i, table in enumerate(study["names"]):
         several = [c for c in table["classes"] if len(c["names"]) > 1]
-        found = [Strip([(n["name"], n["cell"]["value"]) for n in c["names"] if _has(n["cell"])], None, _value(c["whole"])) for c in several]
+        found = [
+            Strip([(n["name"], n["cell"]["value"]) for n in c["names"] if _has(n["cell"])], None, _value(c["whole"]))
+            for c in several
+        ]
         if not any(strip.singles for strip in found):
             continue
         labels = distinct([c["name"] for c in several])
