@@ -267,12 +267,14 @@
       for (const facet of document.querySelectorAll(".facet[open]")) if (!facet.contains(event.target)) facet.open = false;
     });
   };
+  /** Show what a link says, if it is one to a view; say whether it was. */
   const become = (hash) => {
     const unknown = fromHash(hash);
-    if (unknown === null) return;
+    if (unknown === null) return false;
     fillControls();
     vlmeval.board.compare.show(state.rows.size > 1);
     update({ kept: true, unknown });
+    return true;
   };
 
   // ---- plots: a click on a point goes to its row
@@ -303,7 +305,6 @@
   listen();
   $("choose").hidden = false;
   fillControls();
-  if (location.hash.startsWith("#view")) become(location.hash);
-  else update({ kept: true });
+  if (!become(location.hash)) update({ kept: true });
   root.dataset.board = "done";
 })();

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from vlmeval import store
 
@@ -207,12 +208,16 @@ protocol: {by: column, column: split, leaky: Cases stand in both splits., source
 def test_the_same_view_as_json_csv_and_markdown(cli: Cli, world: World, tmp_path: Path) -> None:
     score(cli, world, predictions(world, "good", 2.0, seed=1))
     score(cli, world, predictions(world, "bad", 0.2, seed=2))
-    for name in ("b.json", "b.csv", "b.md", "b.html"):
+    for name in ("b.json", "b.csv", "b.md", "b.html", "b.tex", "b.yaml"):
         assert cli("leaderboard", world.runs, "-o", tmp_path / name).code == 0
     view = board(cli, world)
     assert json.loads((tmp_path / "b.json").read_text()) == {"leaderboard": view}
     assert cli("leaderboard", world.runs, "--format", "csv").out == (tmp_path / "b.csv").read_text()
     assert cli("leaderboard", world.runs, "--format", "markdown").out == (tmp_path / "b.md").read_text()
+    assert cli("leaderboard", world.runs, "--format", "latex").out == (tmp_path / "b.tex").read_text()
+    assert cli("leaderboard", world.runs, "--format", "model-index").out == (tmp_path / "b.yaml").read_text()
+    models = yaml.safe_load((tmp_path / "b.yaml").read_text())["model-index"]
+    assert [m["name"] for m in models] == ["good", "bad"]
     lines = list(csv.DictReader(io.StringIO((tmp_path / "b.csv").read_text())))
     value = view["tables"][0]["rows"][0]["cells"]["balanced-accuracy"]["value"]
     assert (lines[0]["rank"], lines[0]["model"], float(lines[0]["balanced-accuracy"])) == ("1", "good", value)
@@ -249,6 +254,32 @@ def test_mistakes_are_answered_with_what_to_do(
     assert answer.code == code
     assert text in answer.err + answer.out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_says_how_fast_pictures_went_through_only_when_they_did(cli: Cli, world: World, checkpoint: Path) -> None:
+    options = [*world.options(), "--model", checkpoint, *QUICK]
+    assert cli("run", "--bench", "mini", *options).code == 0
+    assert cli("run", "--bench", "mini", *options, "--seed", 1).code == 0  # everything is in the cache now
+    images = {r["throughput"]["images"]: r["throughput"] for r in board(cli, world)["tables"][0]["rows"]}
+    first = next(n for n in images if n)
+    assert set(images) == {0, first}
+    assert images[0]["reason"] == "all vectors were in the cache already"
+    assert images[0]["value"] is None
+    embedded = images[first]
+    assert (embedded["value"] is None) == (first < 100)
+    assert embedded["device"] == "cpu"
+
+
+def test_a_summary_that_is_not_the_record_s_changes_nothing(cli: Cli, world: World) -> None:
+    done = score(cli, world, predictions(world, "good", 2.0))
+    before = board(cli, world)
+    summary = Path(done["folder"]) / store.SUMMARY
+    text = summary.read_text()
+    value = before["tables"][0]["rows"][0]["cells"]["balanced-accuracy"]["value"]
+    assert str(value) in text
+    summary.write_text(text.replace(str(value), "0.999"))
+    assert board(cli, world) == before
+    assert summary.read_text() == text
 
 
 def test_what_is_known_can_be_listed(cli: Cli, world: World) -> None:

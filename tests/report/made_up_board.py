@@ -37,9 +37,9 @@ def model(run: Run, name: str, pull: float, *, seed: int = 0, **changes: Any) ->
 
 def rows_of(predictions: Predictions, card: Benchmark) -> tuple[MetricRow, ...]:
     """Return the rows that a leaderboard reads."""
-    metrics = {*card.headline_metrics, "sensitivity", "ece"}
+    metrics = {*card.headline_metrics, "sensitivity", "ece", "brier"}
     resamples = Resamples.draw(predictions.units, 100, 0)
-    made = estimate((predictions,), card, resamples, metrics=metrics, groups="averages", classes=False)
+    made = estimate((predictions,), card, resamples, metrics=metrics, groups="averages", classes=True)
     return tuple(made.rows())
 
 

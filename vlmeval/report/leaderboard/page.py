@@ -15,7 +15,7 @@ from typing import Any, Final
 from vlmeval.report.leaderboard.columns import GAP, Column, cell_of, columns_of
 from vlmeval.report.leaderboard.words import DIGITS, badge_names, line_in_words, tied_with
 from vlmeval.report.lookup import View
-from vlmeval.report.text import number, one_line, signed, span
+from vlmeval.report.text import lower_first, number, one_line, signed, span
 
 WIDTH: Final = 96
 HEIGHT: Final = 30
@@ -138,9 +138,8 @@ def _curves(row: View, heights: tuple[float, float] | None) -> View | None:
         for line in found["lines"]
     ]
     zero = found["zero_shot"]
-    words = [line_in_words(line) for line in found["lines"]] + (
-        [f"zero-shot {number(zero)}"] if zero is not None else []
-    )
+    words = [line_in_words(line) for line in found["lines"]]
+    words += [] if zero is None else [f"zero-shot {number(zero)}"]
     return {"lines": lines, "zero": None if zero is None else y(zero), "words": "; ".join(words), "width": WIDTH,
             "height": HEIGHT}  # fmt: skip
 
@@ -179,7 +178,11 @@ def _table_data(table: View, facets: Sequence[View]) -> View:
         "lead": table["metrics"][0]["id"],
         "classes": _class_data(table),
         "pairs": [
-            {"name": m["short"], "lower": m["direction"] == "lower", "rows": _pairs(table["differences"][m["id"]])}
+            {
+                "name": lower_first(m["short"]),
+                "lower": m["direction"] == "lower",
+                "rows": _pairs(table["differences"][m["id"]]),
+            }
             for m in table["metrics"]
             if m["id"] in table["differences"]
         ],

@@ -19,7 +19,7 @@ from vlmeval import store
 from vlmeval.errors import DataError
 from vlmeval.progress import Progress, silent
 from vlmeval.records import Difference, Predictions
-from vlmeval.report.leaderboard.pairs import Sampled, difference, told_apart
+from vlmeval.report.leaderboard.pairs import Comparable, Sampled, difference
 from vlmeval.report.leaderboard.rows import Entry
 from vlmeval.report.lookup import AVERAGES
 from vlmeval.stats import Resamples, estimate
@@ -106,11 +106,12 @@ def _places(
     leading: tuple[str, bool],
 ) -> None:
     metric, lower = leading
+    pairs = Comparable(sampled, metric, entries[0].record.benchmark.task) if sampled else None
     ties: dict[int, list[int]] = {i: [] for i in ranked}
     better, worse = dict.fromkeys(ranked, 0), dict.fromkeys(ranked, 0)
     for at, j in enumerate(ranked):
         ahead = ranked[:at]
-        clear = _clearly_better(entries, ahead, j, sampled, metric)
+        clear = {} if pairs is None else pairs.against(j, ahead)
         found.paired += len(clear)
         found.by_interval += len(ahead) - len(clear)
         for i in ahead:
@@ -122,18 +123,6 @@ def _places(
                 ties[j].append(i)
     for i in ranked:
         found.places[i] = Place(1 + better[i], len(ranked) - worse[i], tuple(sorted(ties[i])))
-
-
-def _clearly_better(
-    entries: Sequence[Entry], ahead: Sequence[int], j: int, sampled: dict[int, Sampled], metric: str
-) -> dict[int, bool]:
-    """Tell of each of those ahead that compares with entry j whether it is clearly better."""
-    one = sampled.get(j)
-    alike = [i for i in ahead if one is not None and i in sampled and sampled[i].compares(one, metric)]
-    if one is None or not alike:
-        return {}
-    task = entries[j].record.benchmark.task
-    return dict(zip(alike, told_apart([sampled[i] for i in alike], one, metric, task), strict=True))
 
 
 def _by_interval(first: Entry, second: Entry, *, lower: bool) -> bool:
