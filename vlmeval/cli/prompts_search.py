@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -96,13 +98,11 @@ def search(
     if json_output:
         console.print_json(_described(found))
     else:
-        _show(found, to)
+        _show(found, [*(data_root or []), to], data)
 
 
 def _command(request: Request) -> str:
     """Return the call that searches again; folders are left out, as they are nobody else's."""
-    import shlex
-
     options, objective = request.options, ",".join(f"{name}={share:g}" for name, share in request.objective.items())
     call = ["vlmeval", "prompts", "search", "--model", request.model, "--bench", request.benchmark]
     call += [part for set_id in request.prompts for part in ("--prompts", set_id)]
@@ -119,11 +119,12 @@ def _described(found: Found) -> dict[str, Any]:
         "file": str(found.path),
         "left_out": dict(found.left_out),
         "seconds": dict(found.seconds),
+        "contamination": found.contamination.model_dump(mode="json"),
         **found.provenance.model_dump(mode="json", exclude={"unit_marks"}),
     }
 
 
-def _show(found: Found, root: Path) -> None:
+def _show(found: Found, roots: Sequence[Path], data: Path | None) -> None:
     from rich.markup import escape
 
     known, unit = found.provenance, found.benchmark.unit.name
@@ -131,6 +132,8 @@ def _show(found: Found, root: Path) -> None:
     mix = " + ".join(name if share == 1 else f"{share:g} {name}" for name, share in known.objective.items())
     tone = f", skin tone by {known.group}" if known.group else ""
     out.print(f"\n[bold]{escape(known.model)}[/] on [bold]{escape(found.benchmark.title)}[/]: {escape(mix + tone)}")
+    if found.contamination.status == "in-training":
+        out.print(f"[bold yellow]contamination[/] {escape(found.contamination.note)}")
     drawn = ", ".join(known.pool)
     out.print(escape(f"{known.candidates} templates of {drawn}; {known.units} validation {unit}s, {known.folds} folds"))
     every = len(found.benchmark.classes)
@@ -158,8 +161,9 @@ def _show(found: Found, root: Path) -> None:
     for line in in_words(found):
         out.print(escape(line))
     out.print(f"prompt set: {escape(str(found.path))}")
-    use = f"vlmeval run --data-root {root} --model {known.model} --bench {known.benchmark} --prompts {found.prompts.id}"
-    out.print(f"use it: {escape(use)}")
+    use = ["vlmeval", "run", *(part for root in dict.fromkeys(roots) for part in ("--data-root", str(root)))]
+    use += ["--model", known.model, "--bench", known.benchmark, *(["--data", str(data)] if data else [])]
+    out.print(f"use it: {escape(shlex.join([*use, '--prompts', found.prompts.id]))}")
 
 
 def in_words(found: Found) -> list[str]:

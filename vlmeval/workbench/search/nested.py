@@ -48,7 +48,7 @@ def nested(rows: Candidates, target: Target, options: Options, progress: Progres
         outer.append(
             OuterFold(
                 units=len(np.unique(rest.units)),
-                inside=choice.value,
+                inside=_number(choice.value),
                 outside=_value(outside, rest, target, thresholds),
                 baseline=_value(rest.baseline, rest, target, before),
                 chosen=choice.labels(rows),
@@ -60,5 +60,9 @@ def nested(rows: Candidates, target: Target, options: Options, progress: Progres
 
 
 def _value(scores: Floats, rows: Candidates, target: Target, thresholds: Floats | None) -> float | None:
-    found = float(measure(scores[None], Truth.of(rows, target), target, thresholds)[0])
-    return None if np.isnan(found) else found
+    return _number(float(measure(scores[None], Truth.of(rows, target), target, thresholds)[0]))
+
+
+def _number(value: float) -> float | None:
+    """Return None for NaN: a fold may have no class or level to judge."""
+    return None if np.isnan(value) else value

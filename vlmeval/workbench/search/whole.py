@@ -27,7 +27,7 @@ from vlmeval.evaluate.material import in_order_of
 from vlmeval.evaluate.run import with_audit
 from vlmeval.methods import Rule, Scored, TextSide, zero_shot
 from vlmeval.progress import Progress, silent
-from vlmeval.records import Aggregation, Benchmark, Plan, PromptSet, Samples, Wording, digest_of
+from vlmeval.records import Aggregation, Benchmark, Contamination, Plan, PromptSet, Samples, Wording, digest_of
 from vlmeval.records.benchmark import ID_PATTERN
 from vlmeval.records.search import Figure, Provenance, unit_marks
 from vlmeval.stats import Resamples
@@ -71,6 +71,7 @@ class Found:
     benchmark: Benchmark
     left_out: Mapping[str, str]
     target: Target
+    contamination: Contamination
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -90,6 +91,7 @@ class _World:
     rule: Rule
     model_key: str
     benchmark_digest: str
+    contamination: Contamination
 
     def rows(self, split: str) -> Samples:
         """Return the rows of a split in an order that the tables' own does not change."""
@@ -148,7 +150,7 @@ def search_prompts(
     write(made, path)
     seconds = {"read and embed": embedded - started, "search": searched - embedded,
                "figures": time.perf_counter() - searched}  # fmt: skip
-    return Found(made, path, benchmark, pool.left_out, target, seconds)
+    return Found(made, path, benchmark, pool.left_out, target, world.contamination, seconds)
 
 
 def _chosen(rows: Candidates, target: Target, options: Options, progress: Progress) -> tuple[Choice, Nested]:
@@ -193,7 +195,8 @@ def _world(
     audited, _, _ = with_audit(inputs, embedded, cache, options, progress)
     own = embedded.score_rule
     digest = inputs.benchmark.content_digest
-    return _World(audited.samples, embedded, Rule(own.kind, own.scale, own.bias), inputs.handle.key, digest)
+    rule = Rule(own.kind, own.scale, own.bias)
+    return _World(audited.samples, embedded, rule, inputs.handle.key, digest, inputs.contamination)
 
 
 def _check_units(validation: Samples, test: Samples, folds: int) -> None:
