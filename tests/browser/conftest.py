@@ -59,8 +59,13 @@ class Watch:
         self._browser, self._file = browser, page_file
         self._contexts: list[Any] = []
 
-    def open(self, name: str, width: int = 1280, scheme: str = "light", part: str = "", **more: Any) -> Any:
-        """Open a page from disk, its charts drawn; further keywords are Playwright's for a context."""
+    def open(
+        self, name: str, width: int = 1280, scheme: str = "light", part: str = "", *, folded: bool = False, **more: Any
+    ) -> Any:
+        """Open a page from disk, its charts drawn; further keywords are Playwright's for a context.
+
+        ``folded``: sections that a phone folds stay so.
+        """
         address = self._file(name).as_uri()
         context = self._browser.new_context(
             **{"viewport": {"width": width, "height": 900}, "color_scheme": scheme} | more
@@ -79,6 +84,8 @@ class Watch:
         page.on("dialog", lambda d: (self.seen.append(f"dialog: {d.message}"), d.dismiss()))
         page.goto(address + part)
         page.wait_for_selector("html[data-charts=done]", timeout=120_000)
+        if not folded and page.locator(".every:visible").count():
+            page.locator(".every").click()
         return page
 
     def close(self) -> None:
