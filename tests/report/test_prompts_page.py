@@ -226,7 +226,7 @@ def test_the_page_says_what_matters(pages: dict[str, str]) -> None:
         "which the benchmark's card fixed before any result was seen",
         "no longer plain zero-shot",
         "the intervals allow for it",
-        "1 of 8 tests, corrected",
+        "in 1 of 8 tests (corrected)",
         "the model reads a bag of words",
         "Romano and Wolf 2005",
         "Benjamini and Hochberg's method",

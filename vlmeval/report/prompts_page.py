@@ -145,7 +145,7 @@ def _study(study: PromptStudy, number: int, *, several: bool) -> View:
         ],
         "how": {
             "headline_tests": study.headline_tests,
-            "metric_tests": [{"metric": m, "tests": n} for m, n in study.metric_tests.items()],
+            "metric_tests": [{"metric": facts.metric(m)["short"], "tests": n} for m, n in study.metric_tests.items()],
             "computed_images": study.computed_images,
             "computed_texts": study.computed_texts,
             "test_ids_digest": study.test_ids_digest,

@@ -6,6 +6,8 @@ is clearly better than it.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from vlmeval.records.prompt_study import Spread
 from vlmeval.report.lookup import View
 from vlmeval.report.prompts_page_facts import Facts, clear
@@ -85,8 +87,27 @@ def _tones(facts: Facts) -> View:
     ]
     if reason is None and not made:
         reason = next((t.reason for t in tests if t.reason), "no test of prompts by skin tone could be made")
-    return {"reason": reason, "tests": len(made), "told": said, "sources": len({t.group for t in made}),
-            "turned": _turned(facts, list(groups))}  # fmt: skip
+    by_set = Counter(t["set"] for t in said)
+    return {
+        "reason": reason,
+        "tests": len(made),
+        "told": said,
+        "sets": [{"set": place, "tests": number} for place, number in by_set.most_common()],
+        "classes": _classes(facts, {(t.group, t.metric) for t in made}),
+        "turned": _turned(facts, list(groups)),
+    }
+
+
+def _classes(facts: Facts, tested: set[tuple[str, str]]) -> View | None:
+    """Return over how few and how many of the classes the tests are: those that every level of a group has."""
+    counts = {
+        found["n_classes"]
+        for group, metric in tested
+        for level in facts.card.group(group).levels
+        if (found := facts.value(facts.study.chosen, metric, "macro-common", None, group, level.id)) is not None
+        and found["n_classes"]
+    }
+    return {"fewest": min(counts), "most": max(counts), "of": len(facts.card.classes)} if counts else None
 
 
 def _turned(facts: Facts, groups: list[str]) -> list[View]:

@@ -87,6 +87,8 @@ def _metric(metric: str, group: GroupSpec, facts: Facts, *, common: bool) -> Vie
     return {
         "metric": facts.metric(metric),
         "common": common,
+        "classes": _over(found) if common and (found := one(chosen, levels[0].id)["cell"]) else None,
+        "of": len(facts.card.classes),
         "levels": [
             {
                 "id": lv.id,
@@ -99,6 +101,11 @@ def _metric(metric: str, group: GroupSpec, facts: Facts, *, common: bool) -> Vie
         "gaps": [{"id": gap, "name": GAPS[gap]} for gap in gaps],
         "rows": rows,
     }
+
+
+def _over(found: View) -> int | None:
+    """Return over how many classes an average is."""
+    return None if found["n_classes"] is None else int(found["n_classes"])
 
 
 def _brief(metrics: list[View], facts: Facts) -> View | None:
