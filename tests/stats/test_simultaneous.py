@@ -140,13 +140,17 @@ def test_effective_units_are_satterthwaites() -> None:
     assert effective_units(np.zeros((2, 10)), [7, 30]) == 30
 
 
-def test_two_levels_are_a_t_test() -> None:
+def test_two_levels_are_welchs_t_test() -> None:
     draws = drawn([1.5, 0.0], 0.0, 9, draws=4000)
+    draws[1] *= 3
     test = equal_differences(draws, [30, 30])
     variance = sum(np.var(d[1:], ddof=1) for d in draws) * 30 / 29 - 2 * np.cov(draws[:, 1:])[0, 1] * 30 / 29
     assert test.df == 1
     assert test.statistic == pytest.approx(1.5**2 / variance)
-    assert test.p == pytest.approx(2 * stats.t.sf(np.sqrt(test.statistic or 0), 29))
+    a, b = draws[:, 1:].var(axis=1)
+    welch = (a + b) ** 2 / (a**2 / 29 + b**2 / 29)
+    assert 30 < welch < 50
+    assert test.p == pytest.approx(2 * stats.t.sf(np.sqrt(test.statistic or 0), welch))
 
 
 def test_many_units_make_it_walds() -> None:

@@ -3,9 +3,9 @@
 In: the draws of the difference in every level, on the same resamples. Out: `Wald`. With d the differences in L levels,
 S their covariance in the draws (each level's spread multiplied by sqrt(n / (n - 1)) for its n units) and C the L - 1
 contrasts of neighbours, the statistic is (C d)' (C S C')^-1 (C d). Divided by L - 1 it is compared with the F
-distribution of L - 1 and n - 1 degrees of freedom, n the units of the smallest level, because a covariance seen in few
-units is uncertain; with many units this is Wald's chi-square test. Units in several levels are no obstacle: the draws
-know.
+distribution of L - 1 degrees of freedom and those of the spread (Welch 1951; Satterthwaite's, see
+`simultaneous.effective_units`), because a covariance seen in few units is uncertain. With two levels this is Welch's t
+test, with many units Wald's chi-square test. Units in several levels are no obstacle: the draws know.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlmeval.stats.intervals import MAX_UNDEFINED, unshrunk
+from vlmeval.stats.paired.simultaneous import effective_units
 from vlmeval.stats.table import Floats
 
 _NO_SPREAD = 1e-12
@@ -57,7 +58,7 @@ def equal_differences(draws: Floats, support: Sequence[int]) -> Wald:
     apart = contrasts @ own[:, 0]
     statistic = float(apart @ np.linalg.solve(contrasts @ spread @ contrasts.T, apart))
     df = len(used) - 1
-    return Wald(used, statistic, df, _tail(statistic / df, df, units.min() - 1))
+    return Wald(used, statistic, df, _tail(statistic / df, df, effective_units(own, units) - 1))
 
 
 def _tail(f: float, df: int, rest: float) -> float:

@@ -120,7 +120,7 @@ def from_interval(value: Floats, low: Floats, high: Floats, support: Sequence[in
     return found
 
 
-def effective_units(draws: Floats, units: Sequence[int]) -> float:
+def effective_units(draws: Floats, units: Sequence[float] | Floats) -> float:
     """Return how many units the spread of a mean over classes rests on (Satterthwaite 1946), classes weighing alike.
 
     Where one scarce class makes most of the spread these are its few units, where all classes share it they are many.

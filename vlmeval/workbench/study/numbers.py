@@ -197,7 +197,7 @@ def _cells(sampled: Sampled, a: str, b: str) -> list[PairedNumber]:
             family="metric",
         )
         for d, (x, y), one in zip(differences, both, p.tolist(), strict=True)
-        if not _is_headline(x, sampled.card)
+        if not is_headline(x, sampled.card)
     ]
 
 
@@ -246,7 +246,8 @@ def _why_not(a: Estimate, b: Estimate) -> str | None:
     return None
 
 
-def _is_headline(e: Estimate, card: Benchmark) -> bool:
+def is_headline(e: Estimate, card: Benchmark) -> bool:
+    """Whether an estimate is a headline metric over all rows, in its leading average."""
     whole = e.class_id is None and e.group is None
     return whole and e.metric in card.headline_metrics and e.averaging in ("macro", "overall")
 

@@ -8,7 +8,7 @@ shuffle changes the words of all prompts. The best of many is the best by chance
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -18,12 +18,15 @@ from vlmeval.records import MetricRow, PromptsUsed, Wording
 from vlmeval.records.prompt_study import Single, Spread
 from vlmeval.stats import Estimates, Resamples, estimate, metric_info
 from vlmeval.workbench.study.asked import Asked
+from vlmeval.workbench.study.numbers import is_headline
 from vlmeval.workbench.study.quick import Quick
 from vlmeval.workbench.study.reading import Read
 from vlmeval.workbench.study.variants import drawn, filled, in_another_order, names_of, one_template, templates_of
 
 Kind = Literal["template", "one-prompt", "one-name", "word-order"]
 KINDS: Final = ("template", "one-prompt", "one-name", "word-order")
+DRAWS: Final = 500
+"""Of the intervals of single wordings: there are many, and their intervals need the spread of the draws, no tails."""
 SAME: Final = 1e-9
 """Values of the same wording computed in two ways differ by less."""
 LONGEST: Final = 240
@@ -46,10 +49,10 @@ class Reduced:
 
 
 def spreads_of(found: Read, used: PromptsUsed, whole: Estimates, catalog: Catalog, asked: Asked) -> list[Spread]:
-    """Return the spreads of one set; ``whole`` are its own estimates, whose draws serve for intervals."""
-    own = {row.metric: row.value for row in _headline_rows(whole.rows(), found)}
-    resamples = whole.seeds.table.resamples
-    undrawn = Resamples.draw(resamples.units, 0, asked.seed)
+    """Return the spreads of one set; ``whole`` are its own estimates, whose first draws serve for intervals."""
+    own = {e.metric: float(e.draws[0]) for e in whole.estimates if is_headline(e, found.card) and e.reason is None}
+    resamples = first_draws(whole.seeds.table.resamples, DRAWS)
+    undrawn = first_draws(resamples, 0)
     turns = asked.turns(len(found.inputs.texts))
     made: list[Spread] = []
     for reduced, drawn_too in ((by_template(found, used, catalog), True), (by_order(used, turns, asked.seed), False)):
@@ -60,6 +63,11 @@ def spreads_of(found: Read, used: PromptsUsed, whole: Estimates, catalog: Catalo
     for reduced in (by_prompt(used, asked), by_name(found, used, catalog, asked)):
         made += _spreads(reduced, _counted(quick, reduced), own, used.id, found)
     return sorted(made, key=lambda s: (KINDS.index(s.kind), found.card.headline_metrics.index(s.metric)))
+
+
+def first_draws(resamples: Resamples, draws: int) -> Resamples:
+    """Return the first of the draws: the same ones, fewer."""
+    return replace(resamples, counts=resamples.counts[:, : 1 + draws])
 
 
 def by_template(found: Read, used: PromptsUsed, catalog: Catalog) -> Reduced:
@@ -158,7 +166,7 @@ def _headline_rows(rows: Sequence[MetricRow], found: Read) -> list[MetricRow]:
 
 
 def _spreads(
-    reduced: Reduced, singles: dict[str, list[Single]], whole: dict[str, float | None], used: str, found: Read
+    reduced: Reduced, singles: dict[str, list[Single]], whole: dict[str, float], used: str, found: Read
 ) -> list[Spread]:
     """Sum up the values of one kind, metric by metric."""
     if reduced.reason is not None:

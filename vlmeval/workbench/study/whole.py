@@ -29,7 +29,7 @@ from vlmeval.workbench.study.choose import Chosen, choose
 from vlmeval.workbench.study.moved import moved
 from vlmeval.workbench.study.names import name_effects
 from vlmeval.workbench.study.reading import Read, read
-from vlmeval.workbench.study.spreads import spreads_of
+from vlmeval.workbench.study.spreads import DRAWS, first_draws, spreads_of
 from vlmeval.workbench.study.tones import interactions_of
 
 STAGE: Final = "look at single wordings"
@@ -146,11 +146,11 @@ def _wordings(
     """Look at the single wordings and names of every set."""
     spreads: list[Spread] = []
     names: list[NameEffect] = []
-    resamples = sampled.table.resamples
+    few = first_draws(sampled.table.resamples, DRAWS)
     for done, used in enumerate(found.inputs.prompts):
         progress(STAGE, done, len(found.inputs.prompts))
         spreads += spreads_of(found, used, sampled.by_set[used.id], catalog, asked)
-        names += name_effects(found, used, catalog, resamples)
+        names += name_effects(found, used, catalog, few)
     progress(STAGE, len(found.inputs.prompts), len(found.inputs.prompts))
     return spreads, names
 
