@@ -3,6 +3,7 @@
 Comes in: prompt sets and a benchmark card. Goes out: `Pool`. An element is one template of one set, filled with the
 names that the set gives each class; or all of a set's own sentences for the classes, which belong together. A `Phrase`
 is one string of an element for one class, with the word (name, or sentence) that a step by class puts in or takes out.
+A set's negatives, weights and aggregation are not taken over: an element is words.
 """
 
 from __future__ import annotations
