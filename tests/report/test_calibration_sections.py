@@ -59,7 +59,7 @@ def test_every_section_is_in_the_contents_and_says_what_it_was_chosen_on(page: s
 
 
 def test_every_chart_of_a_section_has_a_specification_and_a_table_beside_it(page: str) -> None:
-    data = json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.S)[1])  # type: ignore[index]
+    data = json.loads(re.search(r'<script type="application/json" id="chart-data">(.*?)</script>', page, re.S)[1])  # type: ignore[index]
     for name in SECTIONS:
         shown = re.findall(r'data-chart="([^"]+)"', section(page, name))
         assert shown
