@@ -1,7 +1,9 @@
 """The study of prompt sets in a reduced form: sets of pure noise are not told apart, a better set is.
 
-Of 120 samples 5 % are 6; up to 16 pass (an exact binomial test of 5 % at the 0.01 % level, `rates.py`). In full
-(`prompt_sets_study.py`) the chance of any false difference was found to be 3 to 5 %.
+Of 120 samples 5 % are 6; up to 17 pass (`rates.py`: an exact binomial test of 5 % at the 0.01 % level). In full
+(`prompt_sets_study.py`, 500 samples each, standard error 1 %) the chance of any false difference was 5 % with 100 cases
+and 3 % with 300, of any false discovery among the cells 2 to 3 %, of a false interaction 2 to 6 %. A gain of 0.056 in
+AUROC was found in 58 % and in 99 % of the samples.
 """
 
 from __future__ import annotations
