@@ -29,3 +29,9 @@ EstimateTone = Annotated[
     typer.Option("--estimate-tone", help="Add a skin-tone group estimated from the pictures: crude, marked as such."),
 ]
 CacheDir = Annotated[Path | None, typer.Option("--cache", help="Folder of the embedding cache.")]
+ShowGallery = Annotated[
+    bool,
+    typer.Option(
+        "--gallery", help="Put thumbnails of the cases shown into the report, where the data's terms allow it."
+    ),
+]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vlmeval.cli import console
-from vlmeval.cli.options import Data, Json
+from vlmeval.cli.options import Data, Json, ShowGallery
 from vlmeval.errors import MissingDataError, UsageError
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def register(app: typer.Typer) -> None:
 def report(
     run: Annotated[list[Path], typer.Argument(help="Run folders (or their run.json).")],
     output: Annotated[Path | None, typer.Option("-o", help="Default: the run folder's report.html.")] = None,
-    gallery: Annotated[bool, typer.Option("--gallery", help="Put thumbnails of the cases shown into the page, where "
-                       "the data's terms allow it.")] = False,
+    gallery: ShowGallery = False,
     data: Data = None,
     side_by_side: Annotated[bool, typer.Option("--side-by-side", help="One page for runs of different benchmarks or "
                             "protocols: the same methods in one table, and why the numbers differ.")] = False,

@@ -12,7 +12,7 @@ import typer
 from vlmeval.cli import console
 from vlmeval.cli import probe_options as probe
 from vlmeval.cli.finished import described, show
-from vlmeval.cli.options import CacheDir, Cross, Data, DataRoots, EstimateTone, Json, Runs
+from vlmeval.cli.options import CacheDir, Cross, Data, DataRoots, EstimateTone, Json, Runs, ShowGallery
 from vlmeval.cli.report import Gallery, write_report
 from vlmeval.errors import UsageError, VlmevalError
 
@@ -121,8 +121,7 @@ def run(
     max_missing: Annotated[float, typer.Option(min=0, max=1, help="Largest share of unreadable pictures.")] = 0.01,
     cross: Cross = None,
     estimate_tone: EstimateTone = False,
-    gallery: Annotated[bool, typer.Option("--gallery", help="Put thumbnails of the cases shown into the report, where "
-                       "the data's terms allow it.")] = False,
+    gallery: ShowGallery = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     dtype: Annotated[DType, typer.Option(help="auto: bfloat16 on GPUs that have it, float32 on the CPU.")] = DType.auto,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Pictures a forward pass.")] = None,
