@@ -136,6 +136,13 @@ def test_without_draws_nobody_leads(found: PromptComparison) -> None:
     assert "No draws were asked for" in text
 
 
+def test_one_set_alone_is_compared_with_nothing() -> None:
+    text = words(render_prompts(build_prompts(made_up(Wanted(1, units=200, draws=10)))))
+    assert "Only one prompt set was looked at" in text
+    assert "One set alone cannot say" in text
+    assert "Which set is best?" not in text
+
+
 def test_classes_are_measured_against_the_chosen_set(view: dict[str, Any], study: PromptStudy) -> None:
     table = next(t for t in view["classes"] if t["metric"]["id"] == "auroc")
     assert [r["id"] for r in table["rows"]] == list(study.benchmark.class_ids)
@@ -226,6 +233,7 @@ def test_the_page_says_what_matters(pages: dict[str, str]) -> None:
         "which the benchmark's card fixed before any result was seen",
         "no longer plain zero-shot",
         "the intervals allow for it",
+        "It is clearly worse over all: who stood higher can fall further",
         "in 1 of 8 tests (corrected)",
         "the model reads a bag of words",
         "Romano and Wolf 2005",
