@@ -79,6 +79,15 @@ class Calibrate(StrEnum):
     all = "all"
 
 
+Calibrations = Annotated[
+    list[Calibrate] | None,
+    typer.Option(
+        help="Add zero-shot calibrated, as a method of its own: centred (no labels), prior (class frequencies), "
+        "bias-temperature (labels of validation rows), or all. May be repeated."
+    ),
+]
+
+
 class Split(StrEnum):
     """The rows that are evaluated."""
 
@@ -109,9 +118,7 @@ def run(
     score: Annotated[Score | None, typer.Option(help="Override the model's score rule.")] = None,
     aggregation: Annotated[Aggregation | None, typer.Option(help="Override the prompt sets' aggregation.")] = None,
     pooling: Annotated[Pooling, typer.Option(help="How a unit's pictures become one.")] = Pooling.mean_embedding,
-    calibrate: Annotated[list[Calibrate] | None, typer.Option(help="Add zero-shot calibrated, as a method of its own: "
-                         "centred (no labels), prior (class frequencies), bias-temperature (labels of validation "
-                         "rows), or all. May be repeated.")] = None,
+    calibrate: Calibrations = None,
     split: Annotated[Split, typer.Option(help="Rows to evaluate.")] = Split.test,
     draws: Annotated[int, typer.Option(min=0, help="Bootstrap draws.")] = 2000,
     permutations: Annotated[int, typer.Option(min=0, help="Permutations of the tests of no difference between the "
