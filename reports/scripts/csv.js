@@ -99,14 +99,16 @@
     return fileName([...vlmeval.named(), place, number], "csv");
   };
 
-  /** Give a table its button, after the box it scrolls in. */
+  /** Give a table its button, after the box it scrolls in; inside, where that box stands in a grid of boxes. */
   const offer = (table) => {
     const caption = flat(table.caption?.textContent ?? "").slice(0, 80);
     const get = button("CSV", `Download as CSV: ${caption || "this table"}`, () => {
       // The mark in front tells spreadsheets that the text is UTF-8.
       save(new Blob(["\uFEFF", textOf(table)], { type: "text/csv;charset=utf-8" }), nameOf(table));
     });
-    (table.closest(".scroll") ?? table).after(make("p", { class: "save" }, get));
+    const box = table.closest(".scroll");
+    const alone = box && getComputedStyle(box.parentElement).display === "block";
+    (alone ? box : table).after(make("p", { class: "save" }, get));
   };
 
   vlmeval.csv = { offer, textOf };

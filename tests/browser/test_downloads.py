@@ -84,6 +84,8 @@ def test_spanning_headings_and_suppressed_cells_keep_their_place_and_reason(shar
 def test_every_table_of_a_report_can_be_saved_even_one_that_is_folded(shared_page: Open) -> None:
     page = shared_page("report")
     assert page.locator("main table").count() == page.locator("main p.save").count() > 40
+    laid_out = "all => [...new Set(all.map(p => getComputedStyle(p.parentElement).display))]"
+    assert page.locator("main p.save").evaluate_all(laid_out) == ["block"]
     files = page.evaluate(
         "[...document.querySelectorAll('main table')].map(t => ["
         "vlmeval.csv.textOf(t), t.querySelectorAll(':is(tbody, tfoot) tr').length])"
