@@ -16,7 +16,9 @@ import pytest
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., Any]
+CLASSES = "#classes table.sortable:not(.compact)"
 SVG = "{http://www.w3.org/2000/svg}"
+UNFOLD = "e => { for (let d = e.closest('details'); d; d = d.parentElement.closest('details')) d.open = true; }"
 
 
 def saved(page: Any, button: Any) -> tuple[str, Path]:
@@ -28,22 +30,25 @@ def saved(page: Any, button: Any) -> tuple[str, Path]:
 
 def table_file(page: Any, selector: str, nth: int = 0) -> tuple[str, pd.DataFrame]:
     box = page.locator(selector).nth(nth)
+    box.evaluate(UNFOLD)
     name, path = saved(page, box.locator("xpath=following::p[@class='save'][1]/button"))
     return name, pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False, dtype=str)
 
 
 def chart_file(page: Any, chart: str, kind: str) -> tuple[str, Path]:
-    page.locator(f'[data-chart="{chart}"]').scroll_into_view_if_needed()
-    page.locator(f'[data-chart="{chart}"]').hover()
+    box = page.locator(f'[data-chart="{chart}"]')
+    box.evaluate(UNFOLD)
+    box.locator("svg").wait_for(state="attached")
+    box.hover()
     return saved(page, page.locator(f'.chart-tools:has(+ [data-chart="{chart}"]) button', has_text=kind))
 
 
 def test_a_table_s_file_holds_the_table_in_full_precision(shared_page: Open) -> None:
     page = shared_page("plain")
-    name, found = table_file(page, "#classes table")
+    name, found = table_file(page, CLASSES)
     assert name == "clip-demo-vit-on-simulated-lesions-classes.csv"
-    rows = page.locator("#classes table tbody tr")
-    heads = [h.strip().lower() for h in page.locator("#classes table thead th button").all_inner_texts()]
+    rows = page.locator(f"{CLASSES} tbody tr")
+    heads = [h.strip().lower() for h in page.locator(f"{CLASSES} thead th button").all_inner_texts()]
     assert [c.lower() for c in found.columns if not c.endswith(("low)", "high)", "(note)"))] == heads
     assert len(found) == rows.count() == 7
     assert list(found.iloc[:, 0]) == rows.locator("th bdi").all_inner_texts()
@@ -100,7 +105,7 @@ def test_every_table_of_a_report_can_be_saved_even_one_that_is_folded(shared_pag
 
 FORMULAS = ("=1+1", "+A1", "-2", "@SUM(A1)", "\uff1dcmd", '="a, b"')
 TABLE = """names => {
-  const table = document.querySelector('#classes table').cloneNode(true);
+  const table = document.querySelector('#classes table.sortable:not(.compact)').cloneNode(true);
   [...table.tBodies[0].rows].forEach((row, i) => { if (names[i]) row.cells[0].textContent = names[i]; });
   const cell = table.tBodies[0].rows[0].querySelector('td[data-sort]');
   cell.dataset.sort = '-0.25'; cell.textContent = '\u22120.25';
@@ -117,7 +122,7 @@ def test_no_name_becomes_a_formula_and_numbers_stay_numbers(shared_page: Open) -
 
 def test_hostile_names_come_through_a_file_whole(shared_page: Open) -> None:
     page = shared_page("hostile")
-    name, found = table_file(page, "#classes table")
+    name, found = table_file(page, CLASSES)
     assert name.endswith("-classes.csv")
     assert name.replace("-", "").replace(".", "").isalnum()
     names = set(found.iloc[:, 0])
