@@ -3,6 +3,7 @@
 #   make demo     the whole path, offline: a synthetic benchmark, a small model, a report
 #   make test     everything that must hold: lint, types, import layers, tests
 #   make lint     only the static checks
+#   make examples the committed example of a leaderboard anew, from runs of the demo (minutes)
 #   make bench    the speed scripts of tests/perf; each prints ratios against a named baseline
 #   make clean    remove the environment, build products and tool caches (never runs/)
 #
@@ -19,7 +20,7 @@ DEV := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench clean browser
+.PHONY: help demo test lint bench examples clean browser
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -68,6 +69,9 @@ bench: $(DEV)
 	@set -e; for script in tests/perf/bench_*.py; do \
 	  [ -e "$$script" ] || { echo "no speed scripts in tests/perf"; exit 0; }; \
 	  echo "== $$script"; $(BIN)/python "$$script"; done
+
+examples: $(DEV)
+	$(BIN)/python tests/demo/make_examples.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,9 +1,9 @@
-// The leaderboard: rows stand in the page and are hidden, shown and put in order. State and links: board-state.js; rows
-// side by side: board-compare.js.
+// The leaderboard: rows stand in the page and are hidden, shown and put in order. State and links: board-state.js;
+// columns: board-columns.js; rows side by side: board-compare.js.
 "use strict";
 (() => {
   const { make, button } = vlmeval;
-  const { state, facets, tables, known, toHash, fromHash, MOST_ROWS } = vlmeval.board;
+  const { state, tables, toHash, fromHash, columns, MOST_ROWS } = vlmeval.board;
   const CAP = 100; // rows of a table that are shown at first
   const $ = (id) => document.getElementById(id);
   const root = document.documentElement;
@@ -69,12 +69,17 @@
       for (const row of board.rows) row.cells[c].hidden = hidden;
     });
   };
-  const plot = (board) => {
+  const draw = (board) => {
     const picked = board.data.rows.map((row) => state.rows.has(`${board.data.id}.${row.id}`));
     for (const box of board.charts) {
       const view = vlmeval.charts.viewOf(box);
       if (view) view.signal("shown", board.shown).signal("chosen", picked).runAsync();
     }
+  };
+  // The plots follow a moment later: rows answer every letter of a search at once.
+  const plot = (board) => {
+    clearTimeout(board.waiting);
+    board.waiting = setTimeout(() => draw(board), 120);
   };
   const tell = (unknown) => {
     const inSight = boards.filter((board) => !board.section.hidden);
@@ -93,7 +98,7 @@
   const update = ({ kept = false, unknown = 0 } = {}) => {
     const words = wordsOf(state.search);
     for (const board of boards) {
-      showClasses(board);
+      columns.show(board);
       arrange(board);
       showRows(board, words);
       showColumns(board);
@@ -108,80 +113,6 @@
     if (!kept) remember();
   };
 
-  // ---- columns of single conditions, on demand
-  const classCell = (metric, r, i) => {
-    const cell = metric.cells[r][i];
-    if (cell === null || cell === undefined) return make("td", { class: "num hidden-cell", "data-sort": "" }, "—", make("span", { class: "sub" }, "not computed"));
-    if (typeof cell === "number") return make("td", { class: "num hidden-cell", "data-sort": "" }, "—", make("span", { class: "sub" }, metric.reasons[cell]));
-    const [value, low, high] = cell;
-    const ends = low === null ? [] : [make("span", { class: "sub ci", "data-low": low, "data-high": high }, `${low.toFixed(3)}\u2013${high.toFixed(3)}`)];
-    return make("td", { class: "num", "data-sort": value }, make("span", { class: "value" }, value.toFixed(3)), ...ends);
-  };
-  const showClasses = (board) => {
-    const wanted = [...state.classes].filter((column) => column.startsWith(`${board.data.id}~`));
-    const have = board.heads.slice(board.own).map((head) => head.dataset.column);
-    if (wanted.length === have.length && wanted.every((column, i) => column === have[i])) return;
-    for (const head of board.heads.splice(board.own)) head.remove();
-    for (const row of board.rows) while (row.cells.length > board.own) row.lastElementChild.remove();
-    for (const column of wanted) {
-      const [, metricId, i] = column.split("~");
-      const metric = board.data.classes.find((one) => one.id === metricId);
-      const away = button("×", `Remove ${metric.name}, ${metric.names[i]}`, () => { state.classes.delete(column); forget(column); update(); });
-      away.className = "away";
-      const head = make("th", { scope: "col", class: "num", "data-column": column });
-      if (metric.lower) head.dataset.lower = "";
-      head.append(make("bdi", {}, metric.names[i]), " ", make("span", { class: "sub" }, metric.name));
-      sortable(head);
-      head.append(" ", away);
-      board.table.tHead.rows[0].append(head);
-      board.heads.push(head);
-      board.rows.forEach((row, r) => row.append(classCell(metric, r, Number(i))));
-    }
-  };
-  const forget = (column) => { if (state.sort?.column === column) state.sort = null; };
-  const offerClasses = (board) => {
-    if (!board.data.classes.length) return;
-    const select = make("select", {}, make("option", { value: "" }, "choose a condition"));
-    for (const metric of board.data.classes) {
-      const group = make("optgroup", { label: metric.name });
-      metric.names.forEach((name, i) => group.append(make("option", { value: `${board.data.id}~${metric.id}~${i}` }, name.slice(0, 90))));
-      select.append(group);
-    }
-    select.addEventListener("change", () => {
-      if (select.value) state.classes.add(select.value);
-      select.value = "";
-      update();
-    });
-    const place = board.section.querySelector(".class-columns");
-    place.append(make("label", {}, "Add a column: ", select));
-    place.hidden = false;
-  };
-
-  // ---- headings that sort: the better first, then the other way, then the ranks' order again
-  const sortBy = (head) => {
-    const column = head.dataset.column;
-    const first = column === "name" || column === "rank" || head.dataset.lower !== undefined;
-    if (state.sort?.column !== column) state.sort = { column, up: first };
-    else state.sort = state.sort.up === first ? { column, up: !first } : null;
-    update();
-  };
-  function sortable(head) {
-    const link = head.querySelector("a"); // a link cannot stand in a button: it follows it as a question mark
-    if (link) link.replaceWith(...link.childNodes);
-    const scale = head.querySelector(".scale");
-    scale?.remove();
-    const made = make("button", { type: "button" }, ...head.childNodes);
-    made.addEventListener("click", () => sortBy(head));
-    head.append(made);
-    if (link) {
-      link.setAttribute("aria-label", `How it is computed: ${link.hash.replace("#metric-", "")}`);
-      link.textContent = "?";
-      link.className = "ask";
-      head.append(" ", link);
-    }
-    if (scale) head.append(scale);
-  }
-
   // ---- ticks
   const ticks = new Map();
   const tick = (id, on) => {
@@ -189,6 +120,7 @@
     else state.rows.delete(id);
     update();
   };
+  vlmeval.board.update = update;
   vlmeval.board.untick = (id) => tick(id, false);
   const tickable = (board) => board.rows.forEach((row, r) => {
     const id = `${board.data.id}.${board.data.rows[r].id}`;
@@ -290,14 +222,15 @@
   }));
 
   for (const board of boards) {
-    board.heads.forEach(sortable);
+    board.heads.forEach(columns.sortable);
+    for (const row of board.rows) row.classList.remove("late"); // from here on `hidden` says what is shown
     board.more = button("", "", () => { board.cap = Infinity; update(); });
     board.more.removeAttribute("aria-label");
     board.empty = make("p", { class: "note", hidden: "" }, "No row of this table is like that.");
     board.table.closest(".scroll").after(make("p", { class: "more", hidden: "" }, board.more), board.empty);
     board.table.querySelector(".with-script").hidden = false;
     tickable(board);
-    offerClasses(board);
+    columns.offer(board);
     link(board);
     follow(board);
   }

@@ -33,14 +33,17 @@ SCRIPTS: Final = (  # in this order
     "links.js",
     "print.js",
 )
-REPORT_SCRIPTS: Final = ("cases.js",)
-BOARD_SCRIPTS: Final = ("board-state.js", "board-compare.js", "leaderboard.js")
+REPORT_SCRIPTS: Final = ("sections.js", "cases.js", "strata.js", "copy.js")
+REPORT_STYLES: Final = ("run.css",)
+BOARD_STYLES: Final = ("board.css",)
+BOARD_SCRIPTS: Final = ("board-state.js", "board-columns.js", "board-compare.js", "leaderboard.js")
 LICENCES: Final = ("LICENSE.vega", "LICENSE.vega-lite", "LICENSE.vega-interpreter", "LICENSE.bundled")
 
 
 def render(view: dict[str, Any]) -> str:
     """Return the report of a view (see ``build_view``) as a self-contained HTML page."""
-    return _page("report.html.j2", view, charts.build_charts(view), charts.families(view), scripts=REPORT_SCRIPTS)
+    specs, shared = charts.build_charts(view), charts.families(view)
+    return _page("report.html.j2", view, specs, shared, scripts=REPORT_SCRIPTS, styles=REPORT_STYLES)
 
 
 def render_side_by_side(view: dict[str, Any]) -> str:
@@ -51,7 +54,7 @@ def render_side_by_side(view: dict[str, Any]) -> str:
 def render_leaderboard(view: dict[str, Any]) -> str:
     """Return a leaderboard (see ``build_leaderboard``) as a self-contained HTML page."""
     shown = view | {"page": page_of(view)}
-    return _page("leaderboard.html.j2", shown, charts.board_charts(view), {}, scripts=BOARD_SCRIPTS)
+    return _page("leaderboard.html.j2", shown, charts.board_charts(view), {}, BOARD_SCRIPTS, BOARD_STYLES)
 
 
 def render_comparison(view: dict[str, Any]) -> str:
@@ -75,8 +78,9 @@ def _page(
     specs: dict[str, Any],
     families: dict[str, Any],
     scripts: tuple[str, ...] = (),
+    styles: tuple[str, ...] = (),
 ) -> str:
-    """Return a page; `scripts` are those of ``reports/scripts/`` that only this page has, after those of every page."""
+    """Return a page; `scripts` (of ``reports/scripts/``) and `styles` are its own, after those of every page."""
     folder = data_folder("reports")
     payload = {"config": charts.CONFIG, "families": families, "charts": specs}
     runtime = RUNTIME if specs else ()  # a page without charts needs none of it
@@ -87,7 +91,7 @@ def _page(
     made: str = page.render(
         view=view,
         charts=specs,
-        style=Markup(_source(folder / "report.css")),  # noqa: S704 - our own file
+        style=Markup("".join(_source(folder / name) for name in ("report.css", *styles))),  # noqa: S704 - our own files
         head_scripts=[Markup(s) for s in early],  # noqa: S704 - our own files
         scripts=[Markup(s) for s in late],  # noqa: S704 - our own files
         policy=_policy(early + late),

@@ -16,7 +16,7 @@ from vlmeval.errors import MissingDataError
 from vlmeval.progress import Progress, silent
 from vlmeval.records import Benchmark
 from vlmeval.records.run import MADE_UP
-from vlmeval.report.headline import BADGE_NAMES, banner
+from vlmeval.report.headline import BADGE_NAMES, SYNTHETIC_BANNER, SYNTHETIC_DATA, banner
 from vlmeval.report.leaderboard.filters import filters_view
 from vlmeval.report.leaderboard.rank import DRAWS, Ranking, ranges, rank
 from vlmeval.report.leaderboard.rows import (
@@ -89,9 +89,11 @@ def build_leaderboard(places: Sequence[Path], *, few_shot: bool = False, progres
 
 def _banner(banners: Sequence[str | None]) -> str | None:
     """Return the line above the page: that of the runs where they agree, and that some are synthetic otherwise."""
-    if all(b is None for b in banners):
-        return None
-    return banners[0] if len(set(banners)) == 1 else SOME_SYNTHETIC
+    different = set(banners)
+    if len(different) == 1:
+        return banners[0]
+    # Of synthetic data are all of these, whichever models and readers answered.
+    return SYNTHETIC_DATA if different == {SYNTHETIC_DATA, SYNTHETIC_BANNER} else SOME_SYNTHETIC
 
 
 def _table_order(key: Key, entries: Sequence[Entry]) -> tuple[bool, str, str, str, str]:

@@ -15,6 +15,7 @@ EMBEDDING: Final = "embed: embed images"
 ENOUGH: Final = 100
 """Fewer pictures than these measure how long the first batch takes to start."""
 NO_PICTURES: Final = "predictions from a file: no pictures went through a model here"
+FROM_FILE: Final = "embeddings:"
 GIVEN: Final = "the vectors were given"
 NOT_RECORDED: Final = "an older record: how many pictures were embedded was not written down"
 CACHED: Final = "all vectors were in the cache already"
@@ -42,7 +43,7 @@ def throughput(record: RunRecord) -> View:
 def _no_throughput(record: RunRecord, count: int | None, seconds: float | None) -> str | None:
     if record.model is None:
         return NO_PICTURES
-    if record.model.library == "precomputed":
+    if record.model.library == "precomputed" or record.plan.model.startswith(FROM_FILE):
         return GIVEN
     if count is None:
         return NOT_RECORDED
