@@ -123,7 +123,7 @@ def test_no_name_becomes_a_formula_and_numbers_stay_numbers(shared_page: Open) -
 def test_hostile_names_come_through_a_file_whole(shared_page: Open) -> None:
     page = shared_page("hostile")
     name, found = table_file(page, CLASSES)
-    assert name.endswith("-classes.csv")
+    assert "-classes" in name
     assert name.replace("-", "").replace(".", "").isalnum()
     names = set(found.iloc[:, 0])
     assert {"<script>alert(1)</script>", "\"quoted\" & 'single' </script><!--", "constructor", "__proto__"} <= names
