@@ -22,7 +22,9 @@ HEIGHT: Final = 30
 MARGIN: Final = 3
 CLASS_CELLS: Final = 60_000
 """So many numbers of single classes stand in the page at most; the CSV and JSON forms have them all."""
+MARKS_SAID: Final = 8
 SHOWN_TIES: Final = 2
+SHOWN_LETTERS: Final = 48
 TITLED_TIES: Final = 12
 
 
@@ -43,7 +45,17 @@ def _table(table: View) -> View:
         shown = [_cell(table, c, cell, scale) for c, cell, scale in zip(columns, line, scales, strict=True)]
         made.append({"rank": _rank(table, row, ranked), "cells": shown, "curves": _curves(row, heights)})
     heads = [{**column._asdict(), "scale": scale} for column, scale in zip(columns, scales, strict=True)]
-    return {"columns": heads, "rows": made, "ranked": ranked}
+    return {"columns": heads, "rows": made, "ranked": ranked, "marks": _marks(table)}
+
+
+def _marks(table: View) -> list[View]:
+    """Return what the badges of the table's rows say, each text once with the number of rows that have it."""
+    said: dict[tuple[str, str], View] = {}
+    for row in table["rows"]:
+        for badge in row["badges"]:
+            mark = said.setdefault((badge["kind"], badge["text"]), {**badge, "rows": 0})
+            mark["rows"] += 1
+    return sorted(said.values(), key=lambda mark: -mark["rows"])[:MARKS_SAID]
 
 
 def _scale(column: Column, cells: Sequence[View]) -> list[float] | None:
@@ -94,9 +106,10 @@ def _rank(table: View, row: View, ranked: int) -> View:
     if row["rank"] is None:
         return {"number": None, "last": None, "style": None, "tied": "", "title": "", "why": row["not_ranked"]}
     tied = tied_with(table, row)
-    named = ", ".join(one_line(name, 40) for name in tied[:SHOWN_TIES])
-    more = len(tied) - SHOWN_TIES
-    words = f"not separable from {named if more <= 0 else f'{len(tied)} others'}" if tied else ""
+    named = ", ".join(tied)
+    short = len(tied) <= SHOWN_TIES and len(named) <= SHOWN_LETTERS
+    others = one_line(named, SHOWN_LETTERS) if short else f"{len(tied)} other{'' if len(tied) == 1 else 's'}"
+    words = f"not separable from {others}" if tied else ""
     first, last = row["rank"], row["last"]
     width = 100 * (last - first + 1) / ranked
     place = 0.0 if width > 99.9 else 100 * (100 * (first - 1) / ranked) / (100 - width)
