@@ -40,5 +40,5 @@ def test_the_page_is_what_the_templates_make_of_the_view(view: dict[str, object]
 
 
 def without_charts(page: str) -> list[str]:
-    """The page's lines but for the specifications of its charts, which another version of Altair may write otherwise."""
+    """The page's lines but for its charts' specifications, which another version of Altair may write otherwise."""
     return re.sub(r'(<script type="application/json" id="chart-data">).*', r"\1", page).splitlines()
