@@ -14,7 +14,7 @@
     if (chart.datasets) return { ...families[chart.family], datasets: chart.datasets };
     const level = chart.chance;
     const chance = level === undefined ? [[0, 0], [1, 1]] : [[0, level], [1, level]];
-    return { ...families[chart.family], datasets: { points: points(chart.points), chance: points(chance) } };
+    return { ...families[chart.family], datasets: { points: points(chart.points), chance: points(chance), marks: chart.marks || [] } };
   };
   const compiled = (box) => {
     // Names may take 260 px, and half of the width at most, on a phone less: the numbers need the rest.

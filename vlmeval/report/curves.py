@@ -47,8 +47,8 @@ def _class_curves(y: npt.NDArray[np.bool_], s: Floats, reason: str | None) -> Vi
     roc, pr = roc_curve(y, s, n + 1), pr_curve(y, s, n + 1)
     if reason is not None or roc is None or pr is None:
         return view | {"reason": reason or "only one of positives and negatives is there"}
-    at_specificity = [float(roc.y[roc.x <= 1 - level + 1e-12].max()) for level in READ_AT_SPECIFICITY]
-    at_recall = [float(pr.y[pr.x >= level - 1e-12].max()) for level in READ_AT_RECALL]
+    at_specificity = [_highest(roc, roc.x <= 1 - level + 1e-12) for level in READ_AT_SPECIFICITY]
+    at_recall = [_highest(pr, pr.x >= level - 1e-12) for level in READ_AT_RECALL]
     view["roc"] = {"points": _points(roc_curve(y, s, POINTS)), "read": _reading(READ_AT_SPECIFICITY, at_specificity)}
     view["pr"] = {
         "points": _points(pr_curve(y, s, POINTS)),
@@ -58,8 +58,16 @@ def _class_curves(y: npt.NDArray[np.bool_], s: Floats, reason: str | None) -> Vi
     return view
 
 
-def _reading(levels: tuple[float, ...], values: list[float]) -> list[View]:
-    return [{"at": at, "value": round(v, DIGITS)} for at, v in zip(levels, values, strict=True)]
+def _highest(curve: Curve, among: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the highest of some points of a curve; of several the leftmost."""
+    best = int(np.flatnonzero(among)[curve.y[among].argmax()])
+    return float(curve.x[best]), float(curve.y[best])
+
+
+def _reading(levels: tuple[float, ...], points: list[tuple[float, float]]) -> list[View]:
+    return [
+        {"at": at, "x": round(x, DIGITS), "value": round(y, DIGITS)} for at, (x, y) in zip(levels, points, strict=True)
+    ]
 
 
 def _points(curve: Curve | None) -> list[list[float]]:

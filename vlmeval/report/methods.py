@@ -37,6 +37,7 @@ def comparison_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View
         metric_view(m, record.benchmark.task) | {"chance": leading_chance(record, rows, headline, m)} for m in metrics
     ]
     prompt_sets = [line for line in lines if line["prompts"] is not None and not line["calibrated"]]
+    zero_shot = zero_shot_method(record, headline.level)
     spread = [_spread(metric, [line["cells"][i] for line in prompt_sets]) for i, metric in enumerate(shown)]
     return {
         "mixed": mixed,
@@ -44,6 +45,7 @@ def comparison_view(record: RunRecord, rows: Rows, headline: MethodUsed) -> View
         "rows": lines,
         "prompt_sets": len(prompt_sets),
         "spread": spread,
+        "zero_shot": [cell(rows.average(zero_shot, m)) if zero_shot else None for m in metrics],
         "calibrated": any(line["calibrated"] for line in lines),
         "versus": any(d is not None for line in lines for d in line["versus"]),
     }

@@ -9,6 +9,7 @@ from vlmeval.report.folds import brief
 from vlmeval.report.gaps import GAPS, class_gaps, error_gaps, gap_cell, verdict
 from vlmeval.report.lookup import Rows, View, cell
 from vlmeval.report.names import AVERAGING_NAMES, SAME_FOR_ALL, metric_view
+from vlmeval.report.suppressed import suppressed_view
 from vlmeval.report.tables import leading_chance
 from vlmeval.report.text import lower_first
 
@@ -45,6 +46,7 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
         "class_gaps": None,
         "verdict": None,
         "brief": None,
+        "suppressed": [],
     }
     if group.unavailable is not None:
         return view
@@ -69,7 +71,7 @@ def group_view(group: GroupSpec, record: RunRecord, rows: Rows, headline: Method
         }
         for spec in record.benchmark.classes
     ]
-    return view
+    return view | {"suppressed": suppressed_view(view)}
 
 
 def _metrics(group: GroupSpec, rows: Rows, headline: MethodUsed, record: RunRecord) -> list[View]:

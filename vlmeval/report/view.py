@@ -1,7 +1,8 @@
 """The one view schema: a run as a plain dict that feeds the HTML page and the JSON output alike.
 
 In: a RunRecord and the Predictions kept beside it. Out: nested dicts, lists, strings and numbers, nothing else; the
-same record gives the same dict. Keys and their makers: `headline` headline.py; `overall`, `classes`, `thresholds`
+same record gives the same dict. Keys and their makers: `headline` headline.py; `verdict`, `not_for` verdict.py;
+`takeaways` (a sentence a section) takeaways.py; `multiples` multiples.py; `overall`, `classes`, `thresholds`
 tables.py; `comparison`, `examples`, `for_whom`, `alerts` methods.py; `fitted`, `noticed` fitted.py; `calibrated`
 calibrated.py; `few_shot` fewshot.py; `tones`, `groups` strata.py; `tone_sources` tone_sources.py; `crossed`
 crossed.py; `confusion`, `curves` curves.py; `calibration`, `selective`, `conformal`, `operating`, `truth` in modules of
@@ -20,18 +21,22 @@ from vlmeval.report import (
     calibration,
     conformal,
     crossed,
+    curve_marks,
     curves,
     fewshot,
     fitted,
     headline,
     leaks,
     methods,
+    multiples,
     operating,
     selective,
     strata,
     tables,
+    takeaways,
     tone_sources,
     truth,
+    verdict,
 )
 from vlmeval.report.cases import cases_view
 from vlmeval.report.contamination import contamination_view
@@ -65,7 +70,9 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
     comparison = methods.comparison_view(record, rows, leading)
     few_shot = fewshot.few_shot_view(record, rows, tones)
     reliability = curves.reliability_view(found)
-    return {
+    points = operating.operating_view(record, leading)
+    lead = headline.headline_view(record, rows, leading, tones, classes)
+    view = {
         "schema": VIEW_SCHEMA,
         "kind": "run",
         "title": f"{record.model.title if record.model else 'Scored predictions'} on {record.benchmark.title}",
@@ -78,10 +85,13 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
         "unit": record.benchmark.unit.name,
         "level": leading.level,
         "method": leading.title,
-        "headline": headline.headline_view(record, rows, leading, tones, classes),
+        "headline": lead,
+        "verdict": verdict.verdict_view(lead, leading.level),
+        "not_for": verdict.not_for_view(record, lead, leading.level),
         "overall": tables.overall_view(record, rows, leading),
         "alerts": methods.alerts_view(record),
         "comparison": comparison,
+        "multiples": multiples.multiples_view(record, rows, leading),
         "examples": methods.examples_view(comparison, few_shot),
         "for_whom": methods.for_whom_view(record, rows, leading, tones),
         "calibrated": calibrated.calibrated_view(record, rows, leading),
@@ -97,11 +107,11 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
         "tone_sources": sources,
         "confusion": curves.confusion_view(record, found),
         "thresholds": tables.thresholds_view(record, rows, leading),
-        "curves": curves.curves_view(record, rows, leading, found),
+        "curves": curve_marks.with_marks(curves.curves_view(record, rows, leading, found), classes, points),
         "calibration": calibration.calibration_view(record, rows, leading, reliability),
         "selective": selective.selective_view(record, leading),
         "conformal": conformal.conformal_view(record, leading),
-        "operating": operating.operating_view(record, leading),
+        "operating": points,
         "truth": truth.truth_view(record, rows, leading),
         "cases": cases_view(record, leading, predictions),
         "prompts": about.prompts_view(record),
@@ -110,3 +120,4 @@ def build_view(record: RunRecord, predictions: Sequence[Predictions]) -> dict[st
         "about": about.method_view(record, rows, leading),
         "environment": about.environment_view(record),
     }
+    return view | {"takeaways": takeaways.takeaways_view(view)}

@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import Final
 
 from vlmeval.report.charts import fitting, shots
-from vlmeval.report.charts.base import CONFIG, Spec, without_shared_end
+from vlmeval.report.charts.base import CONFIG, Spec
 from vlmeval.report.charts.board import board_charts
 from vlmeval.report.charts.examined import examined_charts, examined_families
 from vlmeval.report.charts.forest import ROW_HEIGHT, Item, forest
+from vlmeval.report.charts.methods import method_charts, method_families
 from vlmeval.report.charts.squares import (
     CELL_HEIGHT,
     CURVE_HEIGHT,
@@ -23,6 +24,7 @@ from vlmeval.report.charts.squares import (
 )
 from vlmeval.report.charts.truth import truth_charts
 from vlmeval.report.lookup import View
+from vlmeval.report.strata import leading_metric
 from vlmeval.report.text import lower_first
 
 __all__ = ["CONFIG", "board_charts", "build_charts", "families", "side_by_side_charts"]
@@ -32,7 +34,6 @@ CONFUSION_LIMIT: Final = 30
 def build_charts(view: View) -> dict[str, Spec]:
     """Return the page's charts by id (what ``data-chart`` names), each with the height to keep free for it."""
     charts: dict[str, Spec] = {}
-    _comparison(view, charts)
     _for_whom(view, charts)
     _fitted(view, charts)
     for name, found, zero in _shot_sets(view["few_shot"]):
@@ -40,17 +41,18 @@ def build_charts(view: View) -> dict[str, Spec]:
     _classes(view, charts)
     for group in [*view["tones"], *view["groups"]]:
         _group(group, charts)
+    _tone_gaps(view["tones"], charts)
     _tone_sources(view["tone_sources"], charts)
     _curves(view, charts)
     matrix = view["confusion"]
     if matrix and len(matrix["names"]) <= CONFUSION_LIMIT:
         charts["confusion"] = {"height": CELL_HEIGHT * len(matrix["names"]) + 130, "spec": confusion(matrix)}
-    return charts | examined_charts(view) | truth_charts(view["truth"])
+    return charts | method_charts(view) | examined_charts(view) | truth_charts(view["truth"])
 
 
 def families(view: View) -> dict[str, Spec]:
     """Return the specifications that many charts share; each chart brings its points or its datasets."""
-    made = {"roc": curve("roc"), "pr": curve("pr")} | examined_families(view)
+    made = {"roc": curve("roc"), "pr": curve("pr")} | method_families(view) | examined_families(view)
     for name, found, zero in _shot_sets(view["few_shot"]):
         panels = [panel for regime in found["regimes"] for panel in regime["panels"]]
         positions, title = view["few_shot"]["positions"], found["metric"]["short"]
@@ -101,19 +103,6 @@ def _fitted(view: View, charts: dict[str, Spec]) -> None:
             charts[f"loss-{i}"] = {"height": fitting.LOSS_HEIGHT, "spec": fitting.loss(method["training"])}
 
 
-def _comparison(view: View, charts: dict[str, Spec]) -> None:
-    compared = view["comparison"]
-    if len(compared["rows"]) < 2:
-        return
-    names = _method_labels(compared["rows"])
-    for i, metric in enumerate(compared["metrics"][:2]):
-        items = [
-            Item(name, line["cells"][i], not line["headline"])
-            for name, line in zip(names, compared["rows"], strict=True)
-        ]
-        charts[f"comparison-{i}"] = _forest(items, metric["short"], metric["chance"])
-
-
 def _classes(view: View, charts: dict[str, Spec]) -> None:
     table = view["classes"]
     for i, metric in enumerate(table["metrics"]):
@@ -130,17 +119,38 @@ def _class_item(line: View, cell: View | None, chance: float | None) -> Item:
 
 
 def _group(group: View, charts: dict[str, Spec]) -> None:
-    """Draw a group's first two metrics: the card's first, and that over the same classes (or the card's second)."""
-    for i, metric in enumerate(group["metrics"][:2]):
-        everyone = metric["overall"]
-        items = [Item("Everyone", everyone)] if everyone else []
-        levels = [lv for lv in metric["levels"] if lv["cell"] is not None]
-        for level in sorted(levels, key=lambda lv: bool(lv["missing"])):
-            label = f"{level['name']} (n = {level['cell']['n_units']:,})"
-            items.append(Item(label, level["cell"], level["missing"] or level["cell"]["greyed"]))
-        reference = everyone["value"] if everyone else None
-        title = ", ".join(t for t in (metric["metric"]["short"], metric["averaged"]) if t)
-        charts[f"group-{group['id']}-{i}"] = _forest(items, title, metric["chance"], reference)
+    """Draw a group's first two metrics over all classes, and its first two over the classes of every level."""
+    for same in (False, True):
+        found = [(i, m) for i, m in enumerate(group["metrics"]) if m["standardised"] == same]
+        for i, metric in found[:2]:
+            charts[f"group-{group['id']}-{i}"] = _levels(metric)
+
+
+def _levels(metric: View) -> Spec:
+    everyone = metric["overall"]
+    items = [Item("Everyone", everyone)] if everyone else []
+    levels = [lv for lv in metric["levels"] if lv["cell"] is not None]
+    for level in sorted(levels, key=lambda lv: bool(lv["missing"])):
+        label = f"{level['name']} (n = {level['cell']['n_units']:,})"
+        items.append(Item(label, level["cell"], level["missing"] or level["cell"]["greyed"]))
+    reference = everyone["value"] if everyone else None
+    title = ", ".join(t for t in (metric["metric"]["short"], metric["averaged"]) if t)
+    return _forest(items, title, metric["chance"], reference)
+
+
+def _tone_gaps(tones: list[View], charts: dict[str, Spec]) -> None:
+    """Draw each source's gap between the last and the first level, by the metric its levels are compared by."""
+    items, titles = [], []
+    for tone in tones:
+        metric = None if tone["unavailable"] is not None else leading_metric(tone)
+        gap = None if metric is None else next((g["cell"] for g in metric["gaps"] if g["id"] == "last-first"), None)
+        if metric is not None and gap is not None:
+            items.append(Item(tone["name"], gap, tone["estimated"] or gap["greyed"]))
+            titles.append(metric["metric"]["short"])
+    if any(item.cell is not None and item.cell["value"] is not None for item in items):
+        title = f"Gap in {lower_first(titles[0])}" if len(set(titles)) == 1 else "Gap"
+        spec = forest(items, title, 0.0, fine=True)
+        charts["tone-gaps"] = {"height": ROW_HEIGHT * len(items) + 44, "spec": spec}
 
 
 def _tone_sources(sources: View | None, charts: dict[str, Spec]) -> None:
@@ -166,18 +176,6 @@ def _forest(items: list[Item], title: str, chance: float | None = None, referenc
     return {"height": ROW_HEIGHT * len(items) + 44, "spec": forest(items, title, chance, reference)}
 
 
-def _method_labels(lines: list[View]) -> list[str]:
-    """Return the methods' names for an axis; the words that all prompt sets end in are left out."""
-    titles = [line["prompt_set"] for line in lines if line["prompt_set"]]
-    short = dict(zip(titles, without_shared_end(titles), strict=True))
-    return [
-        line["name"].replace(line["prompt_set"], short[line["prompt_set"]])
-        if line["prompt_set"]
-        else line["label"] or line["name"]
-        for line in lines
-    ]
-
-
 def side_by_side_charts(view: View) -> dict[str, Spec]:
     """Return one forest plot a metric, one line a method and run, for runs side by side."""
     charts: dict[str, Spec] = {}
@@ -195,10 +193,21 @@ def side_by_side_charts(view: View) -> dict[str, Spec]:
 def _curves(view: View, charts: dict[str, Spec]) -> None:
     for i, line in enumerate(view["curves"]["classes"]):
         if line["roc"] is not None:
-            charts[f"roc-{i}"] = {"family": "roc", "height": CURVE_HEIGHT, "points": line["roc"]["points"]}
+            charts[f"roc-{i}"] = {
+                "family": "roc",
+                "height": CURVE_HEIGHT,
+                "points": line["roc"]["points"],
+                "marks": _marks(line, "roc"),
+            }
             charts[f"pr-{i}"] = {
                 "family": "pr",
                 "height": CURVE_HEIGHT,
                 "points": line["pr"]["points"],
                 "chance": line["pr"]["chance"],
+                "marks": _marks(line, "pr"),
             }
+
+
+def _marks(line: View, kind: str) -> list[Spec]:
+    """Return the decisions that are drawn on a curve: where they lie, how they look, what they say."""
+    return [{"x": m[kind][0], "y": m[kind][1], "k": m["kind"], "t": m["told"]} for m in line["marks"] if m[kind]]

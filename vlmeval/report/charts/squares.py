@@ -12,6 +12,7 @@ from vlmeval.report.charts.base import (
     LINE,
     MUTED,
     NAME_OF,
+    PAPER,
     Spec,
     distinct,
     finish,
@@ -38,7 +39,13 @@ def curve(kind: Literal["roc", "pr"]) -> Spec:
     chance = alt.Chart(alt.NamedData("chance")).mark_line(color=MUTED, strokeDash=DASH, strokeWidth=1.5)
     base = alt.Chart(alt.NamedData("points")).encode(x=x, y=y, order="i:Q")
     line = base.mark_line(color=ACCENT, strokeWidth=2, interpolate=shape)
-    return finish(alt.layer(chance.encode(x=x, y=y), line).properties(height=CURVE_HEIGHT))
+    kinds = ["read", "target", "used"]
+    shapes = alt.Shape("k:N", scale=alt.Scale(domain=kinds, range=["square", "diamond", "circle"]), legend=None)
+    fill = alt.Fill("k:N", scale=alt.Scale(domain=kinds, range=[PAPER, "var(--v1)", ACCENT]), legend=None)
+    stroke = alt.Stroke("k:N", scale=alt.Scale(domain=kinds, range=[ACCENT, PAPER, PAPER]), legend=None)
+    marks = alt.Chart(alt.NamedData("marks")).mark_point(size=72, strokeWidth=1.5, opacity=1)
+    points = marks.encode(x=x, y=y, shape=shapes, fill=fill, stroke=stroke, tooltip="t:N")
+    return finish(alt.layer(chance.encode(x=x, y=y), line, points).properties(height=CURVE_HEIGHT))
 
 
 def confusion(matrix: View) -> Spec:
