@@ -156,3 +156,27 @@ def test_a_searched_set_may_not_be_searched_in(catalog: Catalog, tmp_path: Path,
     assert set(pool_of(catalog, card).left_out) == {"a/found"}
     with pytest.raises(UsageError, match="itself the result of a search"):
         pool_of(catalog, card, ["a/found"])
+
+
+def test_a_searched_set_is_none_to_search_in_inside_an_ensemble_either(
+    catalog: Catalog, tmp_path: Path, card: Benchmark
+) -> None:
+    folder = tmp_path / "prompts" / "a"
+    about = yaml.safe_load((folder / "start.yaml").read_text())
+    known = {
+        "vlmeval": "0", "created": "now", "benchmark": "made-up", "benchmark_digest": "0", "data_home": "here",
+        "units": 1, "units_digest": "0", "model": "m", "model_key": "0", "objective": {"auroc": 1.0},
+        "baseline": "a/start", "pool": {}, "candidates": 1, "seed": 0, "folds": 2, "steps": [],
+        "validation": {"value": 0.5}, "nested": {"value": 0.5}, "optimism": {"value": 0.0},
+    }  # fmt: skip
+    found = about | {"id": "a/found", "benchmarks": [], "templates": ["found {name}"], "provenance": known}
+    wrapped = {key: value for key, value in about.items() if key not in ("templates", "names_from")}
+    wrapped |= {"id": "a/wrapped", "includes": ["a/start", "a/found"]}
+    for one in (found, wrapped):
+        (folder / f"{one['id'][2:]}.yaml").write_text(yaml.safe_dump(one))
+    catalog = load_catalog([tmp_path])
+    pool = pool_of(catalog, card)
+    assert pool.left_out == {"a/wrapped": "it includes the result of a search"}
+    assert not any(text.startswith("found") for text in pool.texts)
+    with pytest.raises(UsageError, match="a/wrapped includes the result of a search"):
+        pool_of(catalog, card, ["a/wrapped"])

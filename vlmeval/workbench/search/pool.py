@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from vlmeval.catalog import Catalog
 from vlmeval.catalog.expand import PLACEHOLDER, expand_prompts
 from vlmeval.errors import UsageError
+from vlmeval.evaluate.chosen_on import provenances
 from vlmeval.records import Benchmark, PromptSet
 
 SENTENCES = "all its sentences"
@@ -79,20 +80,21 @@ def pool_of(catalog: Catalog, benchmark: Benchmark, wanted: Sequence[str] = ()) 
     UnknownNameError, CatalogError
         No such set, or one that does not fit the benchmark.
     UsageError
-        A set that is itself the result of a search was asked for: it has seen the labels of its validation units, and
-        no fold of the new search could be without them.
+        A set that is itself the result of a search, or includes one, was asked for: it has seen the labels of its
+        validation units, and no fold of the new search could be without them.
     """
     elements: dict[tuple[frozenset[str], ...], Element] = {}
     pool = Pool(())
     start: list[tuple[frozenset[str], ...]] = []
     for set_id in dict.fromkeys(wanted or catalog.prompt_sets_for(benchmark)):
         prompt_set = catalog.prompt_set(set_id)
-        if prompt_set.provenance is not None:
+        if prompt_set.provenance is None:
+            catalog.expand(set_id, benchmark)  # what is wrong with it is told with file and line
+        if provenances(prompt_set, catalog):
             if wanted:
-                raise _searched(set_id)
-            pool.left_out[set_id] = "it is itself the result of a search"
+                raise _searched(prompt_set)
+            pool.left_out[set_id] = f"it {_how_searched(prompt_set)} the result of a search"
             continue
-        catalog.expand(set_id, benchmark)  # what is wrong with it is told with file and line
         for part in (prompt_set, *map(catalog.prompt_set, prompt_set.includes)):
             pool.sets[part.id], pool.cards[part.id] = part.content_digest, part
         for element in _elements(catalog, prompt_set, benchmark):
@@ -109,12 +111,16 @@ def pool_of(catalog: Catalog, benchmark: Benchmark, wanted: Sequence[str] = ()) 
     )
 
 
-def _searched(set_id: str) -> UsageError:
+def _how_searched(prompt_set: PromptSet) -> str:
+    return "includes" if prompt_set.provenance is None else "is itself"
+
+
+def _searched(prompt_set: PromptSet) -> UsageError:
     return UsageError(
-        f"prompt set {set_id} is itself the result of a search",
+        f"prompt set {prompt_set.id} {_how_searched(prompt_set)} the result of a search",
         key="--prompts",
         expected="sets written without looking at labels",
-        found=set_id,
+        found=prompt_set.id,
         hint="search among the sets that it drew on; they stand under 'pool' in its provenance",
     )
 
