@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from vlmeval.stats.paired.interaction import TOO_FEW, equal_differences
+from vlmeval.stats.paired.interaction import FEW_DRAWS, TIED, TOO_FEW, equal_differences
 from vlmeval.stats.paired.simultaneous import effective_units, from_interval, together
 
 B = 400
@@ -177,3 +177,19 @@ def test_a_level_that_never_differs_takes_no_part() -> None:
     flat = np.zeros((1, B + 1))
     assert equal_differences(np.concatenate([draws, flat]), [20, 20, 20]).used == (0, 1)
     assert equal_differences(np.concatenate([draws[:1], flat]), [20, 20]).reason == TOO_FEW
+
+
+@pytest.mark.parametrize(("draws", "levels", "reason"), [
+    (1, 2, FEW_DRAWS), (2, 3, FEW_DRAWS), (19, 2, FEW_DRAWS), (99, 6, FEW_DRAWS), (20, 2, None), (100, 6, None),
+])  # fmt: skip
+def test_levels_are_not_told_apart_by_a_handful_of_draws(draws: int, levels: int, reason: str | None) -> None:
+    test = equal_differences(drawn([0.0] * levels, 0.0, 11, draws=draws), [MANY] * levels)
+    assert test.reason == reason
+    assert (test.p is None) == (reason is not None)
+
+
+def test_levels_whose_differences_are_one_and_the_same_are_no_test() -> None:
+    draws = drawn([0.5, 1.0], 0.0, 12)
+    assert equal_differences(draws[[0, 1, 0]], [20, 20, 20]).reason == TIED
+    nearly = draws[[0, 1, 0]] + np.array([[0.0], [0.0], [1e-9]]) * draws[1]
+    assert equal_differences(nearly, [20, 20, 20]).reason == TIED

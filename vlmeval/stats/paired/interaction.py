@@ -22,6 +22,10 @@ from vlmeval.stats.table import Floats
 _NO_SPREAD = 1e-12
 TOO_FEW = "fewer than two levels in which the two differ in some draw"
 UNDEFINED = "more than 5 % of the draws lack a level"
+FEW_DRAWS = "too few draws to tell how the levels' differences vary together"
+TIED = "the differences of some levels do not vary apart"
+DRAWS_A_CONTRAST = 20
+"""A covariance seen in fewer draws is turned into far too small p-values (Hartlap, Simon & Schneider 2007)."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,16 @@ def equal_differences(draws: Floats, support: Sequence[int]) -> Wald:
     whole = ~np.isnan(own[:, 1:]).any(axis=0)
     if 1 - whole.mean() > MAX_UNDEFINED:
         return Wald(used, reason=UNDEFINED)
+    df = len(used) - 1
+    if whole.sum() < DRAWS_A_CONTRAST * df:
+        return Wald(used, reason=FEW_DRAWS)
     units = np.asarray(support, dtype=np.float64)[list(used)]
     contrasts = np.eye(len(used))[1:] - np.eye(len(used))[:-1]
-    spread = np.cov(own[:, 1:][:, whole] * unshrunk(units)[:, None])
+    spread = contrasts @ np.cov(own[:, 1:][:, whole] * unshrunk(units)[:, None]) @ contrasts.T
+    if np.linalg.matrix_rank(spread, hermitian=True) < df:
+        return Wald(used, reason=TIED)
     apart = contrasts @ own[:, 0]
-    statistic = float(apart @ np.linalg.solve(contrasts @ spread @ contrasts.T, apart))
-    df = len(used) - 1
+    statistic = float(apart @ np.linalg.solve(spread, apart))
     return Wald(used, statistic, df, _tail(statistic / df, df, effective_units(own, units) - 1))
 
 
