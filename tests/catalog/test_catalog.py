@@ -169,6 +169,7 @@ def test_the_same_data_root_twice_is_one_data_root(tmp_path: Path) -> None:
         ("names_from: card+synonyms", "negatives: [healthy skin]", 9, "has negatives, and every"),
         ("names_from: card+synonyms", "weights: {a: [1, 1]}", 9, "weights for some classes"),
         ("names_from: card+synonyms", "weights:\n  a: [1, 1]\n  b: [1]", 11, "weights that are not one a prompt"),
+        ("names_from: card+synonyms", "class_templates:\n  a: [a]\n  b: []", 11, "no words for class 'b'"),
         ("names_from: card+synonyms", "includes:\n  - mine/nothing", 10, "includes a set that is not known"),
         ("names_from: card+synonyms", "weights: {a: [0, 0], b: [1, 1]}", 9, "the value is not valid"),
     ],

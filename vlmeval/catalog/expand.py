@@ -43,6 +43,9 @@ def expand_prompts(
     for part, spec in strings:
         prompts[spec.id] |= dict.fromkeys(_prompts_of(part, spec))
         negatives[spec.id] |= dict.fromkeys(_negatives_of(part, spec))
+    for spec in benchmark.classes:
+        if not prompts[spec.id]:  # an own list of the class that is empty
+            raise _no_words(prompt_set, spec, "class_templates", "at least one prompt")
     wording = Wording(
         prompts={k: tuple(texts) for k, texts in prompts.items()},
         negatives={k: tuple(texts) for k, texts in negatives.items()} if any(negatives.values()) else {},
