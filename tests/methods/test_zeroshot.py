@@ -184,6 +184,16 @@ def test_a_weight_of_two_is_a_prompt_said_twice(aggregation: Any) -> None:
     np.testing.assert_allclose(got.scores, wanted.scores, atol=1e-12)
 
 
+@pytest.mark.parametrize("unit", [5e-324, 1e-200, 1e308])
+@pytest.mark.parametrize("aggregation", ["mean-embedding", "mean-score"])
+def test_weights_count_against_each_other_only(aggregation: Any, unit: float) -> None:
+    samples, images, prompts = make(30, 3, 8, seed=13)
+    weights = [np.arange(len(p)) % 2 + 0.0 if len(p) > 1 else np.ones(1) for p in prompts]
+    wanted = zero_shot(samples, images, TextSide(prompts, aggregation, weights), RULES[0])["image"]
+    got = zero_shot(samples, images, TextSide(prompts, aggregation, [unit * w for w in weights]), RULES[0])["image"]
+    np.testing.assert_allclose(got.scores, wanted.scores, atol=1e-12)
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.kind)
 @pytest.mark.parametrize("aggregation", ["mean-embedding", "mean-score", "max-score"])
 def test_negatives_are_a_softmax_of_two(rule: Rule, aggregation: Any) -> None:

@@ -102,7 +102,8 @@ def _class_vectors(
         return None
     means = np.stack(
         [
-            np.average(unit_length(p), axis=0, weights=None if weights is None else weights[k])
+            # Weights count against each other only: as shares of the largest no sum is too large or too small to hold.
+            np.average(unit_length(p), axis=0, weights=None if weights is None else weights[k] / weights[k].max())
             for k, p in enumerate(prompts)
         ]
     )
