@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_a_study_says_everything_and_images_are_read_once(cli: Cli, world: World
     assert len(study.ranks) == 9
     assert {s.kind for s in study.spreads} == {"template", "one-prompt", "one-name", "word-order"}
     assert found.command is not None
-    assert "prompts compare" in found.command
+    assert found.command.startswith("vlmeval prompts compare --model ")
 
     warm = comparison(compare(cli, world, checkpoint, "--json"))
     assert (warm.studies[0].computed_images, warm.studies[0].computed_texts) == (0, 0)
@@ -217,3 +218,15 @@ def test_searched_sets_are_marked_and_refused_where_they_were_chosen(cli: Cli, w
     assert refused.code == 2
     assert "was chosen on" in refused.err
     assert "found s" in compare(cli, world, checkpoint, "-o", world.root / "page.html").out
+
+
+def test_the_command_on_the_page_makes_the_same_comparison(cli: Cli, world: World, checkpoint: Path) -> None:
+    options = ("--seed", 3, "--draws", 50, "--split", "val", "--level", "image", "--shuffles", 0)
+    found = comparison(compare(cli, world, checkpoint, "--prompts", "generic/photo", *options, "--json"))
+    assert found.command is not None
+    places = ("--data-root", world.root, "--data", world.data, "--cache", world.cache)
+    again = comparison(cli(*shlex.split(found.command)[1:], *places, "--json"))
+    same = {"created", "timings", "studies"}
+    assert again.model_dump(exclude=same) == found.model_dump(exclude=same)
+    counts = {"computed_images", "computed_texts"}
+    assert again.studies[0].model_dump(exclude=counts) == found.studies[0].model_dump(exclude=counts)

@@ -14,6 +14,7 @@ from vlmeval.errors import UsageError
 
 if TYPE_CHECKING:
     from vlmeval.records.prompt_study import PromptComparison
+    from vlmeval.workbench.study import Asked
 
 PAGE = Path("prompts.html")
 EXAMPLE = """
@@ -86,7 +87,7 @@ def compare(
         found = compare_prompts(
             asked, load_catalog(data_root or []), Folders(data, cache), options=options, progress=progress
         )
-    found = found.model_copy(update={"command": _command(asked.prompts, model, bench)})
+    found = found.model_copy(update={"command": _command(asked)})
     page = None if json_output and output is None else output or PAGE
     if page is not None:
         write_page(found, page)
@@ -111,10 +112,15 @@ def write_page(found: PromptComparison, target: Path) -> None:
         write_text(target.with_name(HOW_FILE), how_page())
 
 
-def _command(prompts: tuple[str, ...], models: list[str], benches: list[str]) -> str:
-    """Return the call that makes the same comparison, but for folders."""
+def _command(asked: Asked) -> str:
+    """Return the call that makes the same comparison, but for folders and machine."""
     import shlex
 
-    named = [("--model", models), ("--bench", benches), ("--prompts", prompts)]
+    plain = type(asked)(models=asked.models, benchmarks=asked.benchmarks)
+    named = [("--model", asked.models), ("--bench", asked.benchmarks), ("--prompts", asked.prompts)]
     words = [word for option, values in named for value in values for word in (option, value)]
+    for name in ("level", "split", "draws", "seed", "shuffles", "singles", "limit", "max_missing", "dtype"):
+        value = getattr(asked, name)
+        if value != getattr(plain, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join(["vlmeval", "prompts", "compare", *words])
