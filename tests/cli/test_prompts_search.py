@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 Cli = Any
 World = Any
 
@@ -66,4 +68,27 @@ def test_search_refuses_what_cannot_be(cli: Cli, world: World, checkpoint: Path)
     assert group.code in (2, 3)
     name = call(cli, world, checkpoint, "--save", "found")
     assert (name.code, "family/name" in name.err) == (2, True)
+    assert not (world.root / "prompts" / "my").exists()
+
+
+@pytest.mark.parametrize("what", ["case", "picture"])
+def test_a_validation_case_that_test_shows_too_is_refused_though_the_card_says_that_it_leaks(
+    cli: Cli, world: World, checkpoint: Path, what: str
+) -> None:
+    table = world.data / "photos.csv"
+    header, *lines = table.read_text().splitlines()
+    split_of = {f"c{case}": "val" if case % 2 else "test" for case in range(90)}
+    rows = [f"{line},{split_of[line.split(',')[5]]}" for line in lines]
+    if what == "case":  # the second photograph of c1 stands in test
+        rows = [row.replace(",val", ",test") if row.startswith("1-1.png") else row for row in rows]
+    else:  # a case of test shows what c1 shows
+        (world.data / "2-0.png").write_bytes((world.data / "1-0.png").read_bytes())
+    table.write_text("\n".join([f"{header},split", *rows]) + "\n")
+    card = world.root / "benchmarks" / "mini" / "benchmark.yaml"
+    by_column = 'protocol: {by: column, column: split, leaky: "told so"}'
+    card.write_text(card.read_text().replace("protocol: {by: unit, fractions: [0.2, 0.2, 0.6]}", by_column))
+    refused = call(cli, world, checkpoint)
+    assert refused.code == 3
+    assert "1 validation cases of mini are in test too, or show a picture of a test case" in refused.err
+    assert "c1" in refused.err
     assert not (world.root / "prompts" / "my").exists()

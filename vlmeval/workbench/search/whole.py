@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 
 from vlmeval.catalog import Catalog
 from vlmeval.catalog.expand import expand_prompts
+from vlmeval.data.leaks.leak_group import leaked_rows
 from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
 from vlmeval.environment import own_version
 from vlmeval.errors import DataError, UsageError
@@ -84,7 +85,10 @@ class Found:
 
 @dataclass(frozen=True)
 class _World:
-    """Rows, vectors and rule, once everything is embedded and audited."""
+    """Rows, vectors and rule, once everything is embedded and audited.
+
+    ``leaked``: validation units that are test units too, or show a picture that a test unit shows.
+    """
 
     samples: Samples
     embedded: Embedded
@@ -92,6 +96,7 @@ class _World:
     model_key: str
     benchmark_digest: str
     contamination: Contamination
+    leaked: tuple[str, ...] = ()
 
     def rows(self, split: str) -> Samples:
         """Return the rows of a split in an order that the tables' own does not change."""
@@ -129,7 +134,7 @@ def search_prompts(
     baseline = catalog.prompt_set(benchmark.prompts.default)
     before = catalog.expand(baseline.id, benchmark), baseline.aggregation
     validation = world.rows("val")
-    _check_units(validation, world.rows("test"), request.options.folds)
+    _check_units(validation, world.leaked, request.options.folds)
     embedded = time.perf_counter()
     rows = Candidates.of(
         validation,
@@ -192,15 +197,17 @@ def _world(
     inputs = planning.read_inputs(plan, catalog, data, cache, options, progress)
     texts = sorted({*inputs.texts, *pool.texts})
     embedded = embed(inputs.handle, inputs.samples, texts, cache, options, progress)
-    audited, _, _ = with_audit(inputs, embedded, cache, options, progress)
+    audited, same, _ = with_audit(inputs, embedded, cache, options, progress)
+    known = leaked_rows(audited.samples, same, "test") & (audited.samples.split == "val")
+    leaked = tuple(np.unique(audited.samples.units[known]).tolist())
     own = embedded.score_rule
     digest = inputs.benchmark.content_digest
     rule = Rule(own.kind, own.scale, own.bias)
-    return _World(audited.samples, embedded, rule, inputs.handle.key, digest, inputs.contamination)
+    return _World(audited.samples, embedded, rule, inputs.handle.key, digest, inputs.contamination, leaked)
 
 
-def _check_units(validation: Samples, test: Samples, folds: int) -> None:
-    """Refuse too few validation units, and validation units that are test units too."""
+def _check_units(validation: Samples, leaked: Sequence[str], folds: int) -> None:
+    """Refuse too few validation units, and those that are test units too or show the same picture (``leaked``)."""
     card = validation.benchmark
     unit, units = card.unit.name, np.unique(validation.units)
     if len(units) < SUPPRESS_BELOW * folds:
@@ -211,11 +218,10 @@ def _check_units(validation: Samples, test: Samples, folds: int) -> None:
             found=f"{len(units)} validation {unit}s",
             hint=f"--folds {fewer}" if fewer > 1 else "a prompt set fixed beforehand needs none",
         )
-    both = np.intersect1d(units, test.units)
-    if len(both):
+    if leaked:
         raise DataError(
-            f"{len(both)} {unit}s of {card.id} are in validation and in test",
-            key=str(both[0]),
+            f"{len(leaked)} validation {unit}s of {card.id} are in test too, or show a picture of a test {unit}",
+            key=leaked[0],
             expected="test units that the search has not seen",
             hint="search on a card that splits by unit",
         )
