@@ -182,7 +182,9 @@ def _operating(view: View) -> Said:
     sensitivity, specificity = targets[0]["cells"][:2]
     target = f"A threshold for {lower_first(targets[0]['title'])}, chosen on validation, has sensitivity "
     missed = excludes(sensitivity, TARGET) and sensitivity["value"] < TARGET
+    n, of = sensitivity["n_classes"], len(view["classes"]["rows"])
     said: Said = [target, strong(value(sensitivity)), " here and specificity ", strong(value(specificity))]
+    said += [f" (mean over {n} of {of} classes)"] if n is not None and n != of else []
     return [*said, "; the target is clearly missed." if missed else "."]
 
 

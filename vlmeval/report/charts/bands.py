@@ -15,7 +15,7 @@ from vlmeval.report.charts.shots import COLOURS, DASHES, KEYS, SHAPES
 from vlmeval.report.lookup import View
 from vlmeval.report.text import interval, percent
 
-LARGE, SMALL = 300, 220
+LARGE, SMALL = 250, 210
 STEPS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
 MOST_TICKS: Final = 6
 SURE: Final = 0.2

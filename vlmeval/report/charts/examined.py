@@ -56,7 +56,7 @@ def _panels(view: View) -> Iterator[Panel]:
             yield f"risk-{i}", "risk", tone["lines"], True
     for i, panel in enumerate(view["operating"]["decision"]["panels"]):
         if panel["lines"]:
-            yield f"decision-{i}", "decision", panel["lines"], False
+            yield f"decision-{i}", "decision", panel["lines"], True
 
 
 def _coverages(rows: Sequence[View]) -> list[Item]:

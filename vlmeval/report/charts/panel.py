@@ -15,7 +15,7 @@ from vlmeval.report.charts.shots import COLOURS, KEYS, SHAPES
 from vlmeval.report.lookup import View
 from vlmeval.report.text import interval
 
-ROW, STEP, ROOM, AXIS = 24, 10, 10, 46
+ROW, STEP, ROOM, AXIS = 22, 9, 9, 46
 NAMES_AT: Final = "names[indexof(places, datum.value)]"
 
 

@@ -15,7 +15,7 @@ from vlmeval.report.charts.base import INK, MUTED, PAPER, Spec, finish, rounded
 from vlmeval.report.lookup import View
 from vlmeval.report.text import interval, signed, span
 
-LARGE, SMALL = 290, 200
+LARGE, SMALL = 250, 200
 COLOURS: Final = ["var(--v0)", "var(--v1)", "var(--v2)", "var(--v3)"]
 DASHES: Final = [[1, 0], [7, 3], [2, 3], [9, 3, 2, 3]]
 SHAPES: Final = ["circle", "square", "triangle-up", "diamond"]
