@@ -246,6 +246,21 @@ def test_the_page_says_what_matters(pages: dict[str, str]) -> None:
         assert said in text, said
 
 
+def test_luck_of_thresholds_is_told_where_each_set_has_its_own(found: PromptComparison, study: PromptStudy) -> None:
+    for task, split, told in (
+        ("multi-label", "test", True),
+        ("multi-label", "all", False),
+        ("single-label", "test", False),
+    ):
+        card = study.benchmark.model_copy(update={"task": task, "headline_metrics": ("auroc", "balanced-accuracy")})
+        one = study.model_copy(update={"benchmark": card, "split": split})
+        view = build_prompts(found.model_copy(update={"studies": (one,)}))
+        assert view["studies"][0]["how"]["own_thresholds"] == (["Balanced accuracy"] if told else [])
+        page = words(render_prompts(view))
+        assert ("how lucky those are is in no interval" in page) == told
+        assert ("of balanced accuracy taken as they are" in page) == told
+
+
 def test_every_chart_has_a_place_and_every_place_its_chart(pages: dict[str, str]) -> None:
     page = pages["found"]
     charts = json.loads(re.search(r'id="chart-data">(.*?)</script>', page, re.S).group(1))["charts"]  # type: ignore[union-attr]

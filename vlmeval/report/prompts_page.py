@@ -21,6 +21,7 @@ from vlmeval.report.prompts_page_tables import classes_view, matrix_view, ranked
 from vlmeval.report.prompts_page_tones import groups_view
 from vlmeval.report.prompts_page_wording import moved_view, names_view, order_view, wordings_view
 from vlmeval.report.text import one_line
+from vlmeval.stats import metric_info
 
 PROMPTS_VIEW: Final = 1
 TITLE: Final = 80
@@ -150,6 +151,15 @@ def _study(study: PromptStudy, number: int, *, several: bool) -> View:
             "computed_texts": study.computed_texts,
             "test_ids_digest": study.test_ids_digest,
             "benchmark_digest": study.benchmark_digest,
+            "own_thresholds": _own_thresholds(facts),
             "model": study.model.model_dump(mode="json"),
         },
     }
+
+
+def _own_thresholds(facts: Facts) -> list[str]:
+    """Return the headline metrics of decisions at thresholds that each set has of its own (several labels a row)."""
+    if facts.card.task != "multi-label" or facts.study.split == "all":
+        return []
+    decided = [m for m in facts.metrics if metric_info(m, facts.card.task).needs == "decision"]
+    return [str(facts.metric(m)["short"]) for m in decided]
