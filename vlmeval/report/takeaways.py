@@ -20,6 +20,8 @@ TARGET: Final = 0.9
 def takeaways_view(view: View) -> dict[str, Said]:
     """Return the sentence of each section that has one."""
     made = {
+        "overall": _overall(view),
+        "groups": _groups(view),
         "methods": _methods(view),
         "few-shot": _few_shot(view),
         "classes": _classes(view),
@@ -33,6 +35,30 @@ def takeaways_view(view: View) -> dict[str, Said]:
         "audit": _audit(view),
     }
     return {section: said for section, said in made.items() if said}
+
+
+def _overall(view: View) -> Said:
+    figure = next((f for f in view["headline"]["figures"] if has(f["cell"])), None)
+    if figure is None:
+        return []
+    said: Said = [f"{figure['metric']['short']} ", strong(value(figure["cell"]))]
+    line = figure["references"][0] if figure["references"] else None
+    return [*said, "." if line is None else f"; {lower_first(line['name'])}: {number(line['value'], 2)}."]
+
+
+def _groups(view: View) -> Said:
+    """Return the weakest level of the first group that has one, and its gap with its test."""
+    found = next((g for g in view["groups"] if g["unavailable"] is None and g["brief"] and g["brief"]["level"]), None)
+    if found is None:
+        return []
+    brief = found["brief"]
+    said: Said = ["By ", named(found["name"]), " the weakest is ", named(brief["level"]), f", {brief['metric']} "]
+    said.append(strong(value(brief["cell"])))
+    gap = brief["gap"]
+    if gap is None:
+        return [*said, "."]
+    chance = {True: "; chance could explain it", False: "; chance hardly explains it", None: ""}[gap.get("chance")]
+    return [*said, f". {gap['name']}: {change(gap)}{chance}."]
 
 
 def _methods(view: View) -> Said:
