@@ -167,6 +167,26 @@ class TestWordsOfOtherClasses:
             ("echoes-another-class", "eczema")
         ]
 
+    @pytest.mark.parametrize(("language", "own", "other", "says", "says_not"), [
+        ("zh", "痣", "黑色素瘤", "看起来像黑色素瘤的斑", "颜色均匀的斑"),
+        ("ja", "ほくろ", "メラノーマ", "メラノーマに似たしみ", "均一な色のしみ"),
+        ("th", "ไฝ", "มะเร็งผิวหนัง", "ดูเหมือนมะเร็งผิวหนังบนแขน", "จุดสีน้ำตาลบนแขน"),
+    ])  # fmt: skip
+    def test_scripts_without_spaces_say_names_anywhere(
+        self, tmp_path: Path, language: str, own: str, other: str, says: str, says_not: str
+    ) -> None:
+        names = {"eczema": [own], "wart": [other], "tinea": ["abc"], "versicolor": ["abcd"]}
+        for text, found in ((says, {"echoes-another-class"}), (says_not, set())):
+            templates = {"eczema": [text, "{name}"]}
+            report = report_of(tmp_path, language=language, names=names, names_from="here", class_templates=templates)
+            assert rules(report) - {"mixed-templates"} == found
+
+
+def test_vowel_signs_are_part_of_a_word(tmp_path: Path) -> None:
+    names = {"eczema": ["काला"], "wart": ["कील"], "tinea": ["กา"], "versicolor": ["กี"]}
+    report = report_of(tmp_path, language="hi", names=names, names_from="here", templates=["{name}"])
+    assert not rules(report) & {"shared-prompt", "duplicate-prompt"}
+
 
 @pytest.mark.parametrize(
     ("language", "says_no", "says_yes"),

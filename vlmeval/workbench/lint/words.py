@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 
 _OTHER = re.compile(r"[^\w\s]|_")
+_NO_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+"""Thai, Lao, Burmese, Khmer, Japanese and Chinese, which put no space between words."""
 ARTICLES = {
     "en": ("a", "an", "the"),
     "es": ("un", "una", "unos", "unas", "el", "la", "los", "las"),
@@ -18,7 +20,13 @@ ARTICLES = {
 def normal(text: str) -> str:
     """Return a string's words: NFKC, case folded, punctuation and runs of white space as one space."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(_OTHER.sub(" ", unicodedata.normalize("NFKC", folded)).split())
+    return " ".join(_OTHER.sub(_space, unicodedata.normalize("NFKC", folded)).split())
+
+
+def _space(found: re.Match[str]) -> str:
+    """Return a space for punctuation; signs that belong to the letter before them (vowels in Hindi, Thai) stay."""
+    selects_a_look = "\ufe00" <= found[0] <= "\ufe0f"
+    return found[0] if unicodedata.category(found[0]).startswith("M") and not selects_a_look else " "
 
 
 def base_language(code: str) -> str:
@@ -33,8 +41,8 @@ def without_article(text: str, language: str) -> str:
 
 
 def says(text: str, name: str) -> bool:
-    """Whether a normal string holds a normal name as whole words."""
-    return bool(name) and f" {name} " in f" {text} "
+    """Whether a normal string holds a normal name as whole words, or anywhere where words have no space between."""
+    return bool(name) and (f" {name} " in f" {text} " or (bool(_NO_SPACES.search(name)) and name in text))
 
 
 def variants(name: str, language: str) -> tuple[str, ...]:
