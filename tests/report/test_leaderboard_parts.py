@@ -24,6 +24,8 @@ from vlmeval.report.leaderboard.columns import CURVES, PARAMETERS, THROUGHPUT, c
 from vlmeval.report.leaderboard.page import page_of
 from vlmeval.report.leaderboard.pairs import clearly_better
 from vlmeval.report.leaderboard.rank import DRAWS, SEED, ranges
+from vlmeval.report.leaderboard.rows import entries_of
+from vlmeval.report.leaderboard.words import method_in_words
 from vlmeval.report.lookup import Rows, cell
 from vlmeval.stats import Resamples, estimate
 from vlmeval.stats.estimates import Estimate
@@ -167,6 +169,32 @@ def test_few_shot_points_are_ordered_by_their_shots(probed: Run, tmp_path: Path)
     numbers = [int(n) for n in names if n.isdigit()]
     assert numbers == sorted(numbers)
     assert names == ["none", *map(str, numbers), "all"]
+
+
+def test_a_row_says_which_prompts_it_used_and_whether_labels_chose_them(base: Run) -> None:
+    record = base[0]
+    zero = record.headline_method
+    done = "priors corrected (class frequencies)"
+    for chosen in (False, True):
+        used = next(p for p in record.prompts if p.id == zero.prompts).model_copy(update={"searched": chosen})
+        title = f"Zero-shot, {used.heading}, {done}"
+        prior = zero.model_copy(update={"id": f"{zero.id}+prior", "kind": "zero-shot+prior", "title": title})
+        run = record.model_copy(update={"prompts": (used,), "methods": (zero, prior)})
+        plain, other = (entry.view for entry in entries_of(run, Path("run")))
+        end = ", prompts chosen on validation" if chosen else ""
+        assert method_in_words(plain) == f"Zero-shot{end}: {used.title}"
+        assert method_in_words(other) == f"Zero-shot, {done}{end}: {used.title}"
+        assert plain["facets"]["shots"] == ["of validation only" if chosen else "none"]
+        assert other["facets"]["shots"] == ["of validation only" if chosen else "class frequencies only"]
+        assert other["facets"]["method"] == ["Zero-shot, priors corrected"]
+
+
+def test_rows_of_one_model_are_told_apart_by_their_prompts(base: Run, tmp_path: Path) -> None:
+    for title in ("Bare names", "Long sentences"):
+        used = tuple(p.model_copy(update={"title": title}) for p in base[0].prompts)
+        written(tmp_path, model(base, "a", 0.1, digest=title.encode().hex().ljust(64, "0"), prompts=used))
+    (table,) = build_leaderboard([tmp_path])["tables"]
+    assert {row["label"] for row in table["rows"]} == {"Bare names", "Long sentences"}
 
 
 # ---- throughput, parameters, curves

@@ -163,12 +163,13 @@ def _safe(text: str) -> str:
 
 def _show_table(table: View) -> None:
     from vlmeval.report.leaderboard.columns import CURVES, columns_of
-    from vlmeval.report.leaderboard.words import badge_names, in_words, rank_in_words, tied_in_words
+    from vlmeval.report.leaderboard.words import badge_names, in_words, method_in_words, rank_in_words, tied_in_words
 
     columns = [column for column in columns_of(table) if column.id != CURVES]
     heads = ["rank", "model", "method", *(column.id for column in columns), "badges", "not separable from"]
     lines: list[list[Any]] = []
     for row in table["rows"]:
-        line = [rank_in_words(row), row["model"], row["method"], *(in_words(table, row, column) for column in columns)]
+        numbers = [in_words(table, row, column) for column in columns]
+        line = [rank_in_words(row), row["model"], method_in_words(row), *numbers]
         lines.append([*line, ", ".join(badge_names(row)), tied_in_words(table, row)])
     console.table(None, heads, [[_safe(str(cell)) if cell else cell for cell in line] for line in lines])

@@ -199,6 +199,7 @@ def _labels(entries: Sequence[Entry]) -> list[str]:
     parts: tuple[list[str], ...] = (
         [e.view["model"] for e in entries],
         [e.view["method"] for e in entries],
+        [e.view["prompts"] or "" for e in entries],
         [e.view["spec"] for e in entries],
         [e.record.digest[:8] for e in entries],
     )

@@ -33,20 +33,31 @@ SEEN: Final = {
 }
 KINDS: Final = {
     "zero-shot": "Zero-shot",
+    "zero-shot+centred": "Zero-shot, scores centred",
+    "zero-shot+prior": "Zero-shot, priors corrected",
+    "zero-shot+bias-temperature": "Zero-shot, bias and temperature fitted",
     "linear-probe": "Linear probe",
     "mlp-probe": "Small neural net",
     "knn": "Nearest neighbours",
     "few-shot": "Few-shot",
     "scored": "Scored predictions",
 }
-SHOTS: Final = {"zero-shot": "none", "scored": NOT_KNOWN}
+FREQUENCIES: Final = "class frequencies only"
+VALIDATION: Final = "of validation only"
+SHOTS: Final = {
+    "zero-shot": "none",
+    "zero-shot+centred": "none",
+    "zero-shot+prior": FREQUENCIES,
+    "zero-shot+bias-temperature": VALIDATION,
+    "scored": NOT_KNOWN,
+}
 ALL_EXAMPLES: Final = "all"
 
 
 def options_of(row: View) -> dict[str, list[str]]:
     """Return the options of each facet that a row falls under: one each, but for badges."""
     millions = row["parameters_millions"]
-    kind, shots = row["kind"], row["shots"]
+    kind = row["kind"]
     seen = row["contamination"] and row["contamination"]["status"]
     badges = list(dict.fromkeys(BADGE_NAMES.get(b["kind"], b["kind"]).lower() for b in row["badges"]))
     return {
@@ -55,9 +66,17 @@ def options_of(row: View) -> dict[str, list[str]]:
         "licence": [row["licence"] or NOT_KNOWN],
         "contamination": [SEEN.get(seen, NOT_KNOWN)],
         "method": [KINDS.get(kind, kind)],
-        "shots": [str(shots) if shots is not None else SHOTS.get(kind, ALL_EXAMPLES)],
+        "shots": [_examples(row)],
         "badge": badges or [NO_BADGE],
     }
+
+
+def _examples(row: View) -> str:
+    """Return how many labelled examples a row has learned from; prompts that were chosen on labels have seen those."""
+    if row["shots"] is not None:
+        return str(row["shots"])
+    found = SHOTS.get(row["kind"], ALL_EXAMPLES)
+    return VALIDATION if row["searched"] and found in ("none", FREQUENCIES) else found
 
 
 def filters_view(rows: Iterable[View]) -> list[View]:
@@ -84,7 +103,7 @@ def _ordered(facet: str, options: Iterable[str]) -> list[str]:
         "size": [name for _, name in SIZES],
         "contamination": list(SEEN.values()),
         "method": list(KINDS.values()),
-        "shots": ["none"],
+        "shots": ["none", FREQUENCIES, VALIDATION],
         "badge": [NO_BADGE],
     }.get(facet, [])
 

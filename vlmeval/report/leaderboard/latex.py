@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from vlmeval.report.leaderboard.columns import CURVES, columns_of
-from vlmeval.report.leaderboard.words import badge_names, in_words, rank_in_words
+from vlmeval.report.leaderboard.words import badge_names, in_words, method_in_words, rank_in_words
 from vlmeval.report.lookup import View
 from vlmeval.report.text import DASH, MINUS, one_line, sentence
 
@@ -34,7 +34,7 @@ def _table(view: View, table: View) -> str:
         marks = "".join(rf"\textsuperscript{{{_escaped(name[:1].lower())}}}" for name in badge_names(row))
         rank = UNRANKED if row["rank"] is None else _escaped(rank_in_words(row))
         cells = [_escaped(in_words(table, row, column)) for column in columns]
-        lines.append(_line([rank, _escaped(row["model"]) + marks, _escaped(row["method"]), *cells]))
+        lines.append(_line([rank, _escaped(row["model"]) + marks, _escaped(method_in_words(row)), *cells]))
     body = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
     spec = "rll" + "r" * len(columns)
     caption = rf"\caption{{{_caption(view, table)}}}"

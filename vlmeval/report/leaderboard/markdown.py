@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from vlmeval.report.leaderboard.columns import CURVES, columns_of
-from vlmeval.report.leaderboard.words import badge_names, in_words, rank_in_words
+from vlmeval.report.leaderboard.words import badge_names, in_words, method_in_words, rank_in_words
 from vlmeval.report.lookup import View
 from vlmeval.report.text import one_line
 
@@ -28,7 +28,8 @@ def _table(table: View) -> str:
     titles = ["Rank", "Model", "Method", *(column.title for column in columns), "Badges"]
     lines = ["| " + " | ".join(map(_escaped, titles)) + " |", "|" + "---|" * len(titles)]
     for row in table["rows"]:
-        cells = [rank_in_words(row), row["model"], row["method"], *(in_words(table, row, column) for column in columns)]
+        numbers = [in_words(table, row, column) for column in columns]
+        cells = [rank_in_words(row), row["model"], method_in_words(row), *numbers]
         lines.append("| " + " | ".join([*map(_escaped, cells), ", ".join(badge_names(row))]) + " |")
     tail = [f"\nNo skin tone: {_escaped(table['tone']['reason'])}."] if table["tone"]["reason"] else []
     return "\n".join([*heading, *lines, *tail, ""])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vlmeval.report.leaderboard.words import badge_names
+from vlmeval.report.leaderboard.words import badge_names, method_in_words
 from vlmeval.report.lookup import View
 from vlmeval.report.text import one_line
 
@@ -46,7 +46,7 @@ def _result(view: View, table: View, row: View) -> dict[str, Any]:
     return {
         "task": {
             "type": "zero-shot-image-classification" if zero_shot else "image-classification",
-            "name": one_line(row["method"] + (f": {row['prompts']}" if row["prompts"] else ""), 200),
+            "name": one_line(method_in_words(row), 200),
         },
         "dataset": {
             "type": table["benchmark_id"],

@@ -13,12 +13,13 @@ from typing import Final
 
 from vlmeval.records import Benchmark, Examined, GroupSpec, Level, MethodUsed, MetricRow, RunRecord
 from vlmeval.records.run import MADE_UP
+from vlmeval.report.about import searched
 from vlmeval.report.contamination import contamination_view
 from vlmeval.report.headline import badges_view
 from vlmeval.report.leaderboard.facts import curves, throughput
 from vlmeval.report.leaderboard.filters import options_of
 from vlmeval.report.lookup import FEW_SHOT, Rows, View, cell, headline_method, whole_methods, zero_shot_method
-from vlmeval.report.methods import GAP, method_name
+from vlmeval.report.methods import GAP
 from vlmeval.report.strata import extremes, group_view, leading_metric
 
 CALIBRATION: Final = ("ece", "brier")
@@ -136,12 +137,13 @@ def _run_view(record: RunRecord) -> View:
 
 def _method_view(record: RunRecord, rows: Rows, method: MethodUsed) -> View:
     lead = rows.average(method, metrics_of(record)[0])
-    zero_shot = method.kind == "zero-shot"
+    called, prompts = _called(record, method)
     return {
-        "method": "Zero-shot" if zero_shot else "Scored predictions" if method.kind == "scored" else method.title,
+        "method": called,
         "method_id": method.id,
         "kind": method.kind,
-        "prompts": method_name(record, method, mixed=False) if zero_shot else None,
+        "prompts": prompts,
+        "searched": searched(record, method),
         "seeds": len(method.seeds),
         "shots": method.shots,
         "cells": {metric: cell(rows.average(method, metric)) for metric in metrics_of(record)},
@@ -152,6 +154,17 @@ def _method_view(record: RunRecord, rows: Rows, method: MethodUsed) -> View:
         "n": 0 if lead is None else lead.n,
         "n_units": 0 if lead is None else lead.n_units,
     }
+
+
+def _called(record: RunRecord, method: MethodUsed) -> tuple[str, str | None]:
+    """Return what a method is called, and the title of zero-shot's prompt set: written, or chosen on labels."""
+    if method.kind == "scored":
+        return "Scored predictions", None
+    used = next((p for p in record.prompts if p.id == method.prompts), None)
+    if used is None or not (method.kind == "zero-shot" or method.calibration):
+        return method.title, None
+    done = method.title.removeprefix("Zero-shot").replace(f", {used.heading}", "", 1) if method.calibration else ""
+    return f"Zero-shot{done}" + (", prompts chosen on validation" if used.searched else ""), used.title
 
 
 def _classes(record: RunRecord, rows: Rows, method: MethodUsed) -> dict[str, list[View | None]]:

@@ -18,6 +18,11 @@ def badge_names(row: View) -> list[str]:
     return list(dict.fromkeys(BADGE_NAMES.get(b["kind"], b["kind"]) for b in row["badges"]))
 
 
+def method_in_words(row: View) -> str:
+    """Return what a row's method is called, with its prompt set: two sets of one model are two results."""
+    return str(row["method"]) + (f": {row['prompts']}" if row["prompts"] else "")
+
+
 def tied_with(table: View, row: View) -> list[str]:
     """Return the labels of the rows that the data cannot tell apart from a row."""
     return [table["rows"][i]["label"] for first, last in row["ties"] for i in range(first, last + 1)]
