@@ -1,23 +1,16 @@
-// Skin tone: the levels over all classes, or over the classes that every level has. Without script both are shown.
+// Skin tone: the levels over all classes, or over the classes that every level has. Without script both are shown, and on
+// paper too: what is away only takes no room, so that its charts are drawn before anybody prints.
 "use strict";
 (() => {
   const form = document.getElementById("tone-switch");
   if (!form) return;
   const parts = [...document.querySelectorAll("[data-standard]")];
-  const chosen = () => new FormData(form).get("classes");
   const show = () => {
-    for (const part of parts) part.hidden = part.dataset.standard !== chosen();
-    for (const part of parts) if (!part.hidden) vlmeval.charts.drawIn(part);
+    const chosen = new FormData(form).get("classes");
+    for (const part of parts) part.classList.toggle("away", part.dataset.standard !== chosen);
   };
   form.addEventListener("change", show);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
   show();
-  // Paper has no switch: both stand there, each under its own words.
-  const all = () => {
-    for (const part of parts) part.hidden = false;
-    return vlmeval.charts.drawIn(document.getElementById("skin-tone"));
-  };
-  window.addEventListener("beforeprint", all);
-  window.addEventListener("afterprint", show);
 })();
