@@ -67,6 +67,10 @@ def test_axis_labels_are_short_single_lines_without_direction_marks_and_distinct
         (["Morphology names (synthetic demonstration)", "Lay (synthetic demonstration)"], ["Morphology names", "Lay"]),
         (["Bare names", "Lay names"], ["Bare names", "Lay names"]),
         (["names of things (some way) for all of it", "of it"], ["names of things (some way) for all of", "of"]),
+        (
+            ["All English sets together, for HAM10000", "Photo templates and synonyms for HAM10000"],
+            ["All English sets together", "Photo templates and synonyms"],
+        ),
         (["plain words for many things (the short list)"], ["plain words for many things (the short list)"]),
     ],
 )

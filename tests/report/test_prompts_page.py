@@ -16,6 +16,7 @@ from made_up_runs import NAMES
 from vlmeval.records.prompt_study import PromptComparison, PromptStudy
 from vlmeval.report import build_prompts, render_prompts
 from vlmeval.report.charts.prompts import Field, heat
+from vlmeval.report.text import lower_first
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -244,6 +245,39 @@ def test_the_page_says_what_matters(pages: dict[str, str]) -> None:
         "50.0 %",
     ):
         assert said in text, said
+
+
+def test_what_one_metric_cannot_tell_apart_is_not_said_of_the_others(
+    found: PromptComparison, study: PromptStudy
+) -> None:
+    """By the first metric all are alike; where another tells some apart, the lead says by which."""
+    first, other = study.benchmark.headline_metrics[:2]
+    pairs = tuple(
+        pair.model_copy(update={"numbers": tuple(
+            n.model_copy(update={"p": 0.9, "p_adjusted": 0.9, "low": -1.0, "high": 1.0})
+            if n.metric == first and n.group is None and n.class_id is None else n for n in pair.numbers
+        )}) for pair in study.pairs
+    )  # fmt: skip
+    view = build_prompts(found.model_copy(update={"studies": (study.model_copy(update={"pairs": pairs}),)}))
+    answer = view["studies"][0]["answer"]
+    ranges = {r["metric"]["id"]: r for r in answer["ranges"]}
+    assert not ranges[first]["any_clear"]
+    assert ranges[other]["any_clear"]
+    assert answer["clear_by"] == [ranges[other]["metric"]["short"]]
+    page = words(render_prompts(view))
+    shown, others = (lower_first(ranges[m]["metric"]["short"]) for m in (first, other))
+    assert f"By {shown}, no two of them can be told apart: the differences may be chance. By {others} some can." in page
+
+
+def test_guessing_is_told_where_one_of_several_classes_is_the_answer(
+    found: PromptComparison, study: PromptStudy
+) -> None:
+    classes = len(study.benchmark.classes)
+    for task, said in (("single-label", 1 / classes), ("multi-label", 0.5)):
+        card = study.benchmark.model_copy(update={"task": task, "headline_metrics": ("balanced-accuracy",)})
+        view = build_prompts(found.model_copy(update={"studies": (study.model_copy(update={"benchmark": card}),)}))
+        for one in view["studies"][0]["answer"]["ranges"]:
+            assert one["metric"]["chance"] == pytest.approx(said)
 
 
 def test_luck_of_thresholds_is_told_where_each_set_has_its_own(found: PromptComparison, study: PromptStudy) -> None:

@@ -17,8 +17,10 @@ from vlmeval.report.prompts_page_tables import place_view
 def answer_view(facts: Facts) -> View:
     """Return the answer of one study, about its first headline metric."""
     metric = facts.metrics[0] if facts.metrics else None
+    ranges = [r for m in facts.metrics if (r := _range(m, facts)) is not None]
     found: View = {
-        "ranges": [r for m in facts.metrics if (r := _range(m, facts)) is not None],
+        "ranges": ranges,
+        "clear_by": [r["metric"]["short"] for r in ranges[1:] if r["any_clear"]],
         "leaders": [],
         "behind": [],
         "chosen_leads": None,

@@ -17,6 +17,8 @@ from vlmeval.report.names import CONSTANTS, MULTI_LABEL_CONSTANTS, REFERENCE_ROW
 
 LEADING: Final = ("overall", "macro")
 CLASS_METRICS: Final = ("auroc", "sensitivity", "average-precision", "specificity")
+GUESSED_EVENLY: Final = ("balanced-accuracy", "accuracy")
+"""What one in so many classes is right by, when one answer a row is drawn among all classes alike."""
 About = tuple[str, str, str | None, str | None, str | None]
 """Metric, averaging, class, group, group level."""
 
@@ -50,8 +52,10 @@ class Facts:
             return constants[metric]
         for _, reference in REFERENCE_ROWS.get(metric, ())[:1]:
             found = self.average(self.study.chosen, reference)
-            return None if found is None else found["value"]
-        return None
+            if found is not None:
+                return found["value"]
+        even = metric in GUESSED_EVENLY and self.card.task == "single-label"
+        return 1 / len(self.card.classes) if even else None
 
     def lower(self, metric: str) -> bool:
         """Whether lower is better."""

@@ -61,7 +61,7 @@ def without_shared_end(labels: Sequence[str]) -> list[str]:
     for n in range(shared, 0, -1):
         end = " ".join(words[0][-n:])
         if end.count("(") == end.count(")"):
-            return [" ".join(one[:-n]) for one in words]
+            return [" ".join(one[:-n]).rstrip(",;:") for one in words]
     return list(labels)
 
 
