@@ -373,3 +373,13 @@ def test_a_target_given_by_path_may_lie_anywhere(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.yaml"
     elsewhere.write_bytes((tmp_path / "prompts" / "my" / "set.yaml").read_bytes())
     assert rules(lint([Target(elsewhere)], catalog, Settings(limits=()))) == set()
+
+
+def test_an_id_is_held_against_the_file_s_place_below_prompts_too(tmp_path: Path) -> None:
+    report_of(tmp_path)
+    catalog = load_catalog([tmp_path])
+    moved = tmp_path / "clinic" / "prompts" / "my" / "other.yaml"
+    moved.parent.mkdir(parents=True)
+    moved.write_bytes((tmp_path / "prompts" / "my" / "set.yaml").read_bytes())
+    (finding,) = lint(targets_of([str(moved)], catalog), catalog, Settings(limits=())).findings
+    assert (finding.rule, finding.found, finding.expected) == ("wrong-id", "'my/set'", "'my/other'")

@@ -26,7 +26,7 @@ COUNTED = f"{CLIP}; a third more for models with one of their own"
 
 @dataclass(frozen=True)
 class Target:
-    """A file to look at; ``expected_id`` is the id of its place in the catalog, None for a file given by its path."""
+    """A file to look at; ``expected_id`` is the id of its place: in the catalog, or below a folder ``prompts``."""
 
     path: Path
     expected_id: str | None = None
@@ -126,8 +126,14 @@ def _target(name: str, catalog: Catalog) -> Target:
             raise UsageError(
                 "no such file", file=path, hint="give a prompt set's id (vlmeval prompts list) or its file"
             )
-        return Target(path)
+        return Target(path, _id_of_place(path))
     return Target(catalog.prompt_sets.path(name), name)
+
+
+def _id_of_place(path: Path) -> str | None:
+    """Return the id that a file will have where its folder is a data root; None where it lies elsewhere."""
+    family = path.resolve().parent
+    return f"{family.name}/{path.stem}" if family.parent.name == "prompts" else None
 
 
 def _may_be_for(target: Target, benchmark: Benchmark) -> bool:
