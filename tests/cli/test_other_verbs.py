@@ -206,3 +206,17 @@ def test_nothing_heavy_is_imported_to_list_or_to_report(cli: Cli, world: World, 
         answer = python_m(*arguments, PYTHONPATH=str(world.runs))
         assert answer.returncode == 0, answer.stderr
         assert "HEAVY []" in answer.stderr, (arguments, answer.stderr)
+
+
+def test_what_would_steer_the_terminal_is_not_printed(cli: Cli, world: World) -> None:
+    folder = world.root / "prompts" / "evil"
+    folder.mkdir(parents=True)
+    (folder / "set.yaml").write_text(
+        'schema: 1\nid: evil/set\nversion: "1"\ntitle: "a\\e[2Jb [bold]c"\nkind: names\nauthor: "d\\a\\u202e"\nsource: e\n'
+        'benchmarks: [mini]\ntemplates: ["{name} \\e]0;owned\\a"]\n',
+        encoding="utf-8",
+    )
+    for arguments in (["prompts", "show", "evil/set"], ["prompts", "list"], ["prompts", "lint", "evil/set"]):
+        answer = cli(*arguments, "--data-root", world.root)
+        assert "[bold]c" in answer.out or arguments[1] == "list"
+        assert not set(answer.out + answer.err) & set("\x1b\a\u202e"), arguments

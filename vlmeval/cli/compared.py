@@ -20,18 +20,16 @@ MOST = 6
 
 def show(found: Comparison) -> None:
     """Print every leading pair, then the headline differences of the others."""
-    from rich.markup import escape
-
     from vlmeval.records.run import MADE_UP
 
     out = console.out()
     unit = found.benchmark.unit.name
     rows = f"{found.n_units:,} {_plural(unit)}" + ("" if found.n == found.n_units else f" ({found.n:,} images)")
-    data = "" if found.benchmark.id == MADE_UP else f"[bold]{escape(found.benchmark.title)}[/], "
+    data = "" if found.benchmark.id == MADE_UP else f"[bold]{console.plain(found.benchmark.title)}[/], "
     out.print(f"\nOn {data}{rows}, {found.draws} draws, {found.permutations} permutations")
     for run in found.runs:
         for badge in run.badges:
-            out.print(f"[bold yellow]{badge.kind}[/] {escape(f'{run.label}: {badge.text}')}")
+            out.print(f"[bold yellow]{badge.kind}[/] {console.plain(f'{run.label}: {badge.text}')}")
     for pair in found.pairs:
         if pair.leading:
             _show_pair(found, pair)
@@ -41,8 +39,8 @@ def show(found: Comparison) -> None:
         lines = [(_title(p), *_cells(n)) for p in others for n in _headline(found, p)]
         console.table(None, ["methods", *HEADINGS], lines)
     for note in found.notes:
-        out.print(escape(f"note: {note}"))
-    out.print(escape(families(found)))
+        out.print(console.plain(f"note: {note}"))
+    out.print(console.plain(families(found)))
 
 
 HEADINGS = ("metric", "a", "b", "a - b", "95 % interval", "p", "corrected")
@@ -70,12 +68,10 @@ def write_page(found: Comparison, target: Path) -> None:
 
 
 def _show_pair(found: Comparison, pair: PairCompared) -> None:
-    from rich.markup import escape
-
     out = console.out()
-    out.print(f"\n[bold]{escape(_title(pair))}[/]")
+    out.print(f"\n[bold]{console.plain(_title(pair))}[/]")
     for verdict in pair.verdicts:
-        out.print(f"  {verdict.metric}: {escape(verdict.words)}")
+        out.print(f"  {verdict.metric}: {console.plain(verdict.words)}")
     console.table(None, HEADINGS, [_cells(n) for n in _headline(found, pair)])
     test = pair.mcnemar
     if test.p is not None:
@@ -83,7 +79,7 @@ def _show_pair(found: Comparison, pair: PairCompared) -> None:
 
         units = _plural(found.benchmark.unit.name)
         counts = f"only {pair.a.name} right on {test.only_a} {units}, only {pair.b.name} on {test.only_b}"
-        out.print(escape(f"McNemar: {counts}, both on {test.both}, neither on {test.neither}; {p_text(test.p)}"))
+        out.print(console.plain(f"McNemar: {counts}, both on {test.both}, neither on {test.neither}; {p_text(test.p)}"))
     for title, cells in (("class", by_class(found, pair)), ("group", by_level(found, pair))):
         if cells:
             console.table(None, [f"by {title}", *HEADINGS], [(_where(found, n), *_cells(n)) for n in cells])

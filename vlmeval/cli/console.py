@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from contextvars import ContextVar
@@ -25,6 +26,8 @@ from vlmeval.errors import VlmevalError
 from vlmeval.progress import Progress as ProgressCallback
 from vlmeval.progress import silent
 
+KEPT = "\n\u200c\u200d"
+"""Line ends, and the joiners that scripts and emoji need."""
 P = ParamSpec("P")
 R = TypeVar("R")
 INTERRUPTED = 130
@@ -59,16 +62,26 @@ def print_json(value: Any) -> None:
     stream.flush()
 
 
-def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; columns that hold only numbers are aligned to the right."""
+def table(
+    title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: Sequence[str] = ()
+) -> None:
+    """Print a table; columns that hold only numbers are aligned to the right, those in ``whole`` are never wrapped."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     grid = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for k, column in enumerate(columns):
         numeric = all(_is_number(row[k]) for row in cells)
-        grid.add_column(column, justify="right" if numeric and cells else "left", overflow="fold")
+        grid.add_column(
+            column, justify="right" if numeric and cells else "left", overflow="fold", no_wrap=column in whole
+        )
     for row in cells:
-        grid.add_row(*(escape(cell) for cell in row))
+        grid.add_row(*(plain(cell) for cell in row))
     out().print(grid)
+
+
+def plain(text: str) -> str:
+    """Return a text as it is to be read: no markup, and nothing in it that would steer the terminal."""
+    steers = (c for c in set(text) if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in KEPT)
+    return escape(text.translate(dict.fromkeys(map(ord, steers), "\ufffd")))
 
 
 def _is_number(text: str) -> bool:
@@ -124,9 +137,9 @@ def show_error(error: VlmevalError, *, as_json: bool) -> None:
         return
     first, _, rest = str(error).partition("\n")
     console = err()
-    console.print(f"[bold red]error:[/] {escape(first)}")
+    console.print(f"[bold red]error:[/] {plain(first)}")
     if rest:
-        console.print(escape(rest))
+        console.print(plain(rest))
 
 
 def show_stop(message: str, as_json: bool) -> None:
@@ -139,7 +152,7 @@ def show_stop(message: str, as_json: bool) -> None:
 
 def confirm(question: str) -> None:
     """Ask on stderr, so that stdout stays clean; raises typer.Abort unless the answer is yes."""
-    err().print(escape(f"{question} [y/N] "), end="")
+    err().print(plain(f"{question} [y/N] "), end="")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise typer.Abort
 

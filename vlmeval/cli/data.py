@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from vlmeval.cli import console, vectors
 from vlmeval.cli.cache import megabytes
@@ -81,17 +80,17 @@ def _show_plan(plan: FetchPlan) -> None:
     facts = plan.as_dict()
     licence = facts["licence"]
     about = "about " if facts["bytes_are_estimated"] else ""
-    out.print(f"[bold]{escape(facts['title'])}[/]  {escape(facts['homepage'])}")
-    out.print(f"licence: {escape(licence['name'])}  {escape(licence['url'] or '')}")
+    out.print(f"[bold]{console.plain(facts['title'])}[/]  {console.plain(facts['homepage'])}")
+    out.print(f"licence: {console.plain(licence['name'])}  {console.plain(licence['url'] or '')}")
     if licence["terms"]:
-        out.print(f"  {escape(licence['terms'])}")
-    out.print(f"cite: {escape(facts['citation'])}")
+        out.print(f"  {console.plain(licence['terms'])}")
+    out.print(f"cite: {console.plain(facts['citation'])}")
     out.print(
         f"to fetch: {facts['files_to_fetch']} of {facts['files']} files, {about}{megabytes(facts['bytes_to_fetch'])}"
     )
-    out.print(f"from {escape(facts['from'])}\nto   {escape(facts['destination'])}")
+    out.print(f"from {console.plain(facts['from'])}\nto   {console.plain(facts['destination'])}")
     for path, reason in facts["skipped"].items():
-        out.print(f"left out: {escape(path)}: {escape(reason)}")
+        out.print(f"left out: {console.plain(path)}: {console.plain(reason)}")
 
 
 @console.guarded

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.markup import escape
 
 from vlmeval.cli import console
 from vlmeval.cli.options import Json
@@ -36,7 +35,7 @@ def doctor(json_output: Json = False) -> None:
     else:
         console.table(None, ["what", "found"], facts.items())
         for problem in problems:
-            console.err().print(f"[bold yellow]problem:[/] {escape(problem)}")
+            console.err().print(f"[bold yellow]problem:[/] {console.plain(problem)}")
     if problems:
         raise typer.Exit(2)
 

@@ -42,21 +42,19 @@ def described(outcome: Outcome) -> dict[str, Any]:
 
 def show(outcome: Outcome) -> None:
     """Print a run's headline, its other methods, badges, warnings and the path of its report."""
-    from rich.markup import escape
-
     from vlmeval.report import contamination_view
     from vlmeval.store import REPORT
 
     record = outcome.record
     out = console.out()
     title = record.model.title if record.model is not None else record.plan.model
-    out.print(f"\n[bold]{escape(title)}[/] on [bold]{escape(record.benchmark.title)}[/]"
+    out.print(f"\n[bold]{console.plain(title)}[/] on [bold]{console.plain(record.benchmark.title)}[/]"
               + (" (finished before; nothing was computed)" if outcome.found else ""))  # fmt: skip
     for badge in record.badges:
-        out.print(f"[bold yellow]{badge.kind}[/] {escape(badge.text)}")
+        out.print(f"[bold yellow]{badge.kind}[/] {console.plain(badge.text)}")
     known = contamination_view(record)
     if known is not None and known["status"] != "in-training":  # what was in training has its badge
-        out.print(escape(known["text"]))
+        out.print(console.plain(known["text"]))
     rows = [
         (_name(r), r.group or "all", r.group_level or "", _value(r.value), _interval(r), r.n_units)
         for r in record.headline_rows()
@@ -67,8 +65,8 @@ def show(outcome: Outcome) -> None:
         if finding.severity != "info":
             named = [example for example in finding.examples if example not in finding.message]
             which = f" ({'; '.join(named)})" if named else ""
-            out.print(f"[yellow]{finding.severity}[/] {escape(finding.message + which)}")
-    out.print(f"report: {escape(str(outcome.folder / REPORT))}")
+            out.print(f"[yellow]{finding.severity}[/] {console.plain(finding.message + which)}")
+    out.print(f"report: {console.plain(str(outcome.folder / REPORT))}")
 
 
 def _show_methods(record: RunRecord) -> None:

@@ -129,36 +129,30 @@ def _write(target: Path, text: str, *, linked: bool) -> None:
 
 def show(view: View) -> None:
     """Print each table with its marks, then why runs stand apart and what was passed over."""
-    from rich.markup import escape as escaped
-
-    def escape(text: str) -> str:
-        return escaped(_safe(text))
-
     out = console.out()
     if view["banner"]:
-        out.print(f"[bold yellow]{escape(view['banner'])}[/]")
+        out.print(f"[bold yellow]{console.plain(view['banner'])}[/]")
     for table in view["tables"]:
-        out.print(f"\n[bold]{escape(table['heading'])}[/], {escape(table['tested'])}, {table['split']} split")
+        out.print(
+            f"\n[bold]{console.plain(table['heading'])}[/], {console.plain(table['tested'])}, {table['split']} split"
+        )
         for badge in table["badges"]:
-            out.print(f"[bold yellow]{badge['kind']}[/] {escape(badge['text'])}")
+            out.print(f"[bold yellow]{badge['kind']}[/] {console.plain(badge['text'])}")
         _show_table(table)
         if table["tone"]["reason"]:
-            out.print(f"no skin tone: {escape(table['tone']['reason'])}")
+            out.print(f"no skin tone: {console.plain(table['tone']['reason'])}")
         else:
             tone = table["tone"]
-            out.print(f"tone: {escape(tone['name'])}; gap: {escape(tone['last'])} minus {escape(tone['first'])}")
+            out.print(console.plain(f"tone: {tone['name']}; gap: {tone['last']} minus {tone['first']}"))
     for one in view["unlike"]:
         why = " and ".join(one["reasons"])
-        out.print(f"\n{escape(one['benchmark'])} stands in {len(one['tables'])} tables, because {escape(why)}")
+        out.print(
+            f"\n{console.plain(one['benchmark'])} stands in {len(one['tables'])} tables, because {console.plain(why)}"
+        )
     for skipped in view["skipped"]:
-        console.err().print(f"[yellow]not shown[/] {escape(skipped['folder'])}: {escape(skipped['reason'])}")
-
-
-def _safe(text: str) -> str:
-    """Return other people's words without what a terminal would obey."""
-    from vlmeval.report.text import one_line
-
-    return one_line(text, 400)
+        console.err().print(
+            f"[yellow]not shown[/] {console.plain(skipped['folder'])}: {console.plain(skipped['reason'])}"
+        )
 
 
 def _show_table(table: View) -> None:
@@ -172,4 +166,4 @@ def _show_table(table: View) -> None:
         numbers = [in_words(table, row, column) for column in columns]
         line = [rank_in_words(row), row["model"], method_in_words(row), *numbers]
         lines.append([*line, ", ".join(badge_names(row)), tied_in_words(table, row)])
-    console.table(None, heads, [[_safe(str(cell)) if cell else cell for cell in line] for line in lines])
+    console.table(None, heads, lines)

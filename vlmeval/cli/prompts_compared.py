@@ -15,52 +15,54 @@ if TYPE_CHECKING:
     from vlmeval.records.prompt_study import PromptComparison, PromptStudy, Rank, SetCompared
 
 
+ALL_COLUMNS = 110
+"""A terminal narrower than this has no room for the last columns: numbers would be broken in two. The page has them."""
+WHOLE = ("rank", "prompt set")
+"""Columns that a narrow terminal does not break: an id in two lines is no id."""
+
+
 def show(found: PromptComparison) -> None:
     """Print every study."""
-    from rich.markup import escape
-
     out = console.out()
     for study in found.studies:
         _show_study(study, found.draws)
     for note in found.notes:
-        out.print(escape(f"note: {note}"))
+        out.print(console.plain(f"note: {note}"))
 
 
 def _show_study(study: PromptStudy, draws: int) -> None:
-    from rich.markup import escape
-
     out = console.out()
     unit = study.benchmark.unit.name
     rows = f"{study.n_units:,} {unit}s" + ("" if study.n == study.n_units else f" ({study.n:,} images)")
-    out.print(
-        f"\n[bold]{escape(study.model.title)}[/] on [bold]{escape(study.benchmark.title)}[/], {rows}, {draws} draws"
-    )
+    model, benchmark = console.plain(study.model.title), console.plain(study.benchmark.title)
+    out.print(f"\n[bold]{model}[/] on [bold]{benchmark}[/], {rows}, {draws} draws")
     for badge in study.badges:
-        out.print(f"[bold yellow]{badge.kind}[/] {escape(badge.text)}")
+        out.print(f"[bold yellow]{badge.kind}[/] {console.plain(badge.text)}")
     metrics = list(study.benchmark.headline_metrics)
     if metrics:
         _table(study, metrics[0])
         others = ", ".join(f"{_leaders(study, m)} by {m}" for m in metrics[1:])
-        out.print(escape(f"in front by other metrics: {others}" if others else ""))
+        out.print(console.plain(f"in front by other metrics: {others}" if others else ""))
     cut = [f"{one.id} ({len(one.truncated)})" for one in study.sets if one.truncated]
     if cut:
-        out.print(escape(f"strings longer than the model's context lost their end: {', '.join(cut)}"))
-    out.print(escape(f"embedded anew: {study.computed_images:,} pictures, {study.computed_texts:,} strings"))
+        out.print(console.plain(f"strings longer than the model's context lost their end: {', '.join(cut)}"))
+    out.print(console.plain(f"embedded anew: {study.computed_images:,} pictures, {study.computed_texts:,} strings"))
 
 
 def _table(study: PromptStudy, metric: str) -> None:
-    from rich.markup import escape
-
     out = console.out()
     sets = {one.id: one for one in study.sets}
-    tone = _worst_tone(study)
-    columns = ["rank", "prompt set", metric, "95 % interval", "minus chosen", "interval, all pairs", "p, all pairs"]
-    columns += [f"worst {tone[0]}, {tone[1]}"] if tone else []
-    columns += ["one prompt a class"]
+    wide = not out.is_terminal or out.width >= ALL_COLUMNS
+    tone = _worst_tone(study) if wide else None
+    spaced = metric.replace("-", " ")  # a heading can be broken between words
+    columns = ["rank", "prompt set", spaced, "95 % interval", "minus chosen", "interval, all pairs", "p, all pairs"]
+    columns += [f"worst {tone[0]}, {tone[1].replace('-', ' ')}"] if tone else []
+    columns += ["one prompt a class"] if wide else []
     ranked = [rank for rank in study.ranks if rank.metric == metric]
-    console.table(None, columns, [_line(study, sets[rank.set_id], rank, tone) for rank in ranked])
+    lines = [_line(study, sets[rank.set_id], rank, tone)[: len(columns)] for rank in ranked]
+    console.table(None, columns, lines, whole=WHOLE)
     out.print(
-        escape("* the choice of the card. A rank is one more than the number of sets clearly better; "
+        console.plain("* the choice of the card. A rank is one more than the number of sets clearly better; "
                f"intervals and p hold for {study.headline_tests} differences at once.")
     )  # fmt: skip
     if any(one.searched for one in study.sets):
@@ -117,8 +119,9 @@ def _spread(study: PromptStudy, set_id: str, metric: str) -> str:
 
 
 def _leaders(study: PromptStudy, metric: str) -> str:
-    first = [rank.set_id for rank in study.ranks if rank.metric == metric and rank.rank == 1]
-    return _few(first)
+    ranked = [rank for rank in study.ranks if rank.metric == metric]
+    first = [rank.set_id for rank in ranked if rank.rank == 1]
+    return f"none of the {len(first)}" if len(first) == len(ranked) > 1 else _few(first)
 
 
 def _few(names: Sequence[str]) -> str:

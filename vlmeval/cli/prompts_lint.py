@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from vlmeval.cli import console
 from vlmeval.cli.options import DataRoots, Json
@@ -117,11 +116,11 @@ def _show(report: LintReport) -> None:
     for file, findings in groupby(report.findings, key=lambda finding: finding.file):
         checked = titles.get(file)
         about = f"{checked.title} ({checked.prompts})" if checked and checked.title else "not a prompt set"
-        out.print(f"[bold]{escape(shown_path(file))}[/]  {escape(printable(about))}")
+        out.print(f"[bold]{console.plain(shown_path(file))}[/]  {console.plain(about)}")
         for finding in findings:
             _show_finding(finding)
         out.print()
-    out.print(escape(summary(report)))
+    out.print(console.plain(summary(report)))
 
 
 def _show_finding(finding: LintFinding) -> None:
@@ -130,10 +129,12 @@ def _show_finding(finding: LintFinding) -> None:
     out = console.out()
     where = shown_path(finding.file) + ("" if finding.line is None else f":{finding.line}")
     colour = COLOURS[finding.severity]
-    rule = escape(f"[{finding.rule}]")
-    out.print(f"  {escape(where)}: [{colour}]{finding.severity}[/]: {escape(finding.message)} [dim]{rule}[/]")
+    rule = console.plain(f"[{finding.rule}]")
+    out.print(
+        f"  {console.plain(where)}: [{colour}]{finding.severity}[/]: {console.plain(finding.message)} [dim]{rule}[/]"
+    )
     for label, text in finding.details:
-        out.print(f"      {label}: {escape(indented(text, 8))}")
+        out.print(f"      {label}: {console.plain(indented(text, 8))}")
 
 
 def summary(report: LintReport) -> str:
@@ -144,11 +145,6 @@ def summary(report: LintReport) -> str:
     errors = f"{report.errors} error{'' if report.errors == 1 else 's'}"
     warnings = f"{report.warnings} warning{'' if report.warnings == 1 else 's'}"
     return f"{sets}: {errors}, {warnings}; tokens counted by {report.tokens}"
-
-
-def printable(text: str) -> str:
-    """Return a text without characters that would steer the terminal."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def shown_path(file: str) -> str:

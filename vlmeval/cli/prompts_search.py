@@ -120,30 +120,34 @@ def _described(found: Found) -> dict[str, Any]:
         "left_out": dict(found.left_out),
         "seconds": dict(found.seconds),
         "contamination": found.contamination.model_dump(mode="json"),
+        "badges": [badge.model_dump(mode="json") for badge in found.badges],
         **found.provenance.model_dump(mode="json", exclude={"unit_marks"}),
     }
 
 
 def _show(found: Found, roots: Sequence[Path], data: Path | None) -> None:
-    from rich.markup import escape
-
     known, unit = found.provenance, found.benchmark.unit.name
     out = console.out()
     mix = " + ".join(name if share == 1 else f"{share:g} {name}" for name, share in known.objective.items())
     tone = f", skin tone by {known.group}" if known.group else ""
-    out.print(f"\n[bold]{escape(known.model)}[/] on [bold]{escape(found.benchmark.title)}[/]: {escape(mix + tone)}")
-    if found.contamination.status == "in-training":
-        out.print(f"[bold yellow]contamination[/] {escape(found.contamination.note)}")
+    model, benchmark = console.plain(known.model), console.plain(found.benchmark.title)
+    out.print(f"\n[bold]{model}[/] on [bold]{benchmark}[/]: {console.plain(mix + tone)}")
+    for badge in found.badges:
+        out.print(f"[bold yellow]{badge.kind}[/] {console.plain(badge.text)}")
     drawn = ", ".join(known.pool)
-    out.print(escape(f"{known.candidates} templates of {drawn}; {known.units} validation {unit}s, {known.folds} folds"))
+    out.print(
+        console.plain(f"{known.candidates} templates of {drawn}; {known.units} validation {unit}s, {known.folds} folds")
+    )
     every = len(found.benchmark.classes)
     if len(known.classes) < every and set(known.objective) & {"auroc", "balanced-accuracy"}:
-        out.print(escape(f"over {len(known.classes)} of {every} classes: the others have too few validation {unit}s"))
+        out.print(
+            console.plain(f"over {len(known.classes)} of {every} classes: the others have too few validation {unit}s")
+        )
     if known.levels:
         classes, levels = ", ".join(known.shared_classes), ", ".join(known.levels)
-        out.print(escape(f"worst of the levels {levels}, over the classes that all of them support: {classes}"))
+        out.print(console.plain(f"worst of the levels {levels}, over the classes that all of them support: {classes}"))
     for set_id, reason in found.left_out.items():
-        out.print(escape(f"left out: {set_id} ({reason})"))
+        out.print(console.plain(f"left out: {set_id} ({reason})"))
     rows = [
         (step.kind, step.class_id, step.what, _value(step.before), _value(step.after), step.tried or None)
         for step in known.steps
@@ -159,11 +163,11 @@ def _show(found: Found, roots: Sequence[Path], data: Path | None) -> None:
     ]
     console.table(f"\nThe objective by {known.level}", ["", "value", "95 % interval"], lines)
     for line in in_words(found):
-        out.print(escape(line))
-    out.print(f"prompt set: {escape(str(found.path))}")
+        out.print(console.plain(line))
+    out.print(f"prompt set: {console.plain(str(found.path))}")
     use = ["vlmeval", "run", *(part for root in dict.fromkeys(roots) for part in ("--data-root", str(root)))]
     use += ["--model", known.model, "--bench", known.benchmark, *(["--data", str(data)] if data else [])]
-    out.print(f"use it: {escape(shlex.join([*use, '--prompts', found.prompts.id]))}")
+    out.print(f"use it: {console.plain(shlex.join([*use, '--prompts', found.prompts.id]))}")
 
 
 def in_words(found: Found) -> list[str]:
@@ -172,7 +176,9 @@ def in_words(found: Found) -> list[str]:
     off, gain = known.optimism, known.gain_test
     if off.value is not None:
         clear = off.low is not None and off.low > 0
-        seen = "" if known.optimism_test is None else f", {known.optimism_test:+.3f} against test units"
+        seen = (
+            "" if known.optimism_test is None else f", {known.optimism_test:+.3f} against test units (other patients)"
+        )
         said.append(
             f"Measured where it was chosen, the set looks {'too good' if clear else 'not clearly too good'}: "
             f"{off.value:+.3f} against folds that the search had not seen{seen}."

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from vlmeval.cli import console
 from vlmeval.cli.options import DataRoots, Json
@@ -102,19 +101,19 @@ def _as_json(
 
 def _about(chosen: PromptSet) -> Iterator[str]:
     facts = f"{chosen.id}, version {chosen.version}, {chosen.kind}, {chosen.language}, {chosen.aggregation}"
-    yield f"[bold]{escape(chosen.title)}[/] ({escape(facts)})"
-    yield f"by {escape(chosen.author)}; {escape(chosen.source)}"
-    yield escape(
+    yield f"[bold]{console.plain(chosen.title)}[/] ({console.plain(facts)})"
+    yield f"by {console.plain(chosen.author)}; {console.plain(chosen.source)}"
+    yield console.plain(
         f"reviewed by {chosen.reviewed}" if chosen.reviewed else "not reviewed by anybody with clinical training"
     )
     if chosen.models:
-        yield escape(f"for models of the families {', '.join(chosen.models)}")
+        yield console.plain(f"for models of the families {', '.join(chosen.models)}")
     if chosen.includes:
-        yield escape(f"includes {', '.join(chosen.includes)}")
+        yield console.plain(f"includes {', '.join(chosen.includes)}")
     if chosen.notes:
-        yield escape(f"note: {chosen.notes}")
+        yield console.plain(f"note: {chosen.notes}")
     if chosen.provenance is not None:
-        yield from (escape(line) for line in _provenance(chosen.provenance))
+        yield from (console.plain(line) for line in _provenance(chosen.provenance))
 
 
 def _provenance(said: Provenance) -> Iterator[str]:
@@ -148,13 +147,13 @@ def _strings(benchmark: Benchmark, words: Wording, tokens: Tokens | None) -> Ite
     if tokens is not None:
         yield f"tokens by {tokens.tokenizer}, of at most {tokens.context}"
     for spec in benchmark.classes:
-        yield f"\n[bold]{escape(spec.name)}[/] ({escape(spec.id)})"
+        yield f"\n[bold]{console.plain(spec.name)}[/] ({console.plain(spec.id)})"
         weights = words.weights.get(spec.id)
         for i, text in enumerate(words.prompts[spec.id]):
             weight = "" if weights is None else f"{weights[i]:7.4f}  "
-            yield f"  {weight}{_counted(text, tokens)}{escape(text)}"
+            yield f"  {weight}{_counted(text, tokens)}{console.plain(text)}"
         for text in words.negatives.get(spec.id, ()):
-            yield f"  [dim]against:[/] {_counted(text, tokens)}{escape(text)}"
+            yield f"  [dim]against:[/] {_counted(text, tokens)}{console.plain(text)}"
 
 
 def _counted(text: str, tokens: Tokens | None) -> str:
