@@ -26,8 +26,11 @@ def widened(world: World) -> None:
 
 def test_search_shows_steps_and_figures_side_by_side_and_leaves_a_set(cli: Cli, world: World, checkpoint: Path) -> None:
     widened(world)
+    with (world.root / "benchmarks" / "mini" / "benchmark.yaml").open("a") as card:
+        card.write("\nsynthetic: true\n")
     shown = call(cli, world, checkpoint)
     assert shown.code == 0, shown.err
+    assert "synthetic The data are synthetic: these are not clinical results." in shown.out
     for part in ("The search", "the card's chosen set (generic/names)", "validation, chosen on these", "nested",
                  "test, generic/names", "gain on test", "Measured where it was chosen", "prompts/my/found.yaml",
                  "use it: vlmeval run --data-root"):  # fmt: skip

@@ -23,17 +23,18 @@ from vlmeval.data.leaks.leak_group import leaked_rows
 from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
 from vlmeval.environment import own_version
 from vlmeval.errors import DataError, UsageError
-from vlmeval.evaluate import planning
+from vlmeval.evaluate import assess, planning
 from vlmeval.evaluate.material import in_order_of
 from vlmeval.evaluate.run import with_audit
 from vlmeval.methods import Rule, Scored, TextSide, zero_shot
 from vlmeval.progress import Progress, silent
-from vlmeval.records import Aggregation, Benchmark, Contamination, Plan, PromptSet, Samples, Wording, digest_of
+from vlmeval.records import Aggregation, Badge, Benchmark, Contamination, Plan, PromptSet, Samples, Wording, digest_of
 from vlmeval.records.benchmark import ID_PATTERN
 from vlmeval.records.search import Figure, Provenance, unit_marks
 from vlmeval.stats import Resamples
 from vlmeval.stats.cells import SUPPRESS_BELOW
 from vlmeval.stats.estimates import Estimate
+from vlmeval.store import check_writable
 from vlmeval.workbench.search.candidates import Candidates, Floats
 from vlmeval.workbench.search.choose import Choice, Options, search
 from vlmeval.workbench.search.figures import Judged, difference, estimate_of, figure
@@ -73,6 +74,7 @@ class Found:
     left_out: Mapping[str, str]
     target: Target
     contamination: Contamination
+    badges: tuple[Badge, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -96,6 +98,7 @@ class _World:
     model_key: str
     benchmark_digest: str
     contamination: Contamination
+    badges: tuple[Badge, ...] = ()
     leaked: tuple[str, ...] = ()
 
     def rows(self, split: str) -> Samples:
@@ -155,7 +158,7 @@ def search_prompts(
     write(made, path)
     seconds = {"read and embed": embedded - started, "search": searched - embedded,
                "figures": time.perf_counter() - searched}  # fmt: skip
-    return Found(made, path, benchmark, pool.left_out, target, world.contamination, seconds)
+    return Found(made, path, benchmark, pool.left_out, target, world.contamination, world.badges, seconds)
 
 
 def _chosen(rows: Candidates, target: Target, options: Options, progress: Progress) -> tuple[Choice, Nested]:
@@ -179,6 +182,7 @@ def _place(request: Request, catalog: Catalog) -> Path:
     if path.exists() and not request.force:
         raise UsageError("a prompt set of that id is there already", file=path, key="--save", found=request.save,
                          hint="choose another id, or replace it with --force")  # fmt: skip
+    check_writable(path.parent, "prompt sets", "name a folder that you may write to: --to FOLDER")
     return path
 
 
@@ -203,7 +207,9 @@ def _world(
     own = embedded.score_rule
     digest = inputs.benchmark.content_digest
     rule = Rule(own.kind, own.scale, own.bias)
-    return _World(audited.samples, embedded, rule, inputs.handle.key, digest, inputs.contamination, leaked)
+    card, known_data = inputs.handle.card, inputs.contamination
+    marks = assess.badges(inputs.benchmark, card, plan, len(embedded.unreadable), known_data)
+    return _World(audited.samples, embedded, rule, inputs.handle.key, digest, known_data, marks, leaked)
 
 
 def _check_units(validation: Samples, leaked: Sequence[str], folds: int) -> None:
