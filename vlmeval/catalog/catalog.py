@@ -52,10 +52,13 @@ class Shelf(Mapping[str, C], Generic[C]):
     def __contains__(self, card_id: object) -> bool:
         return card_id in self._paths  # without reading the card
 
+    def _hint(self) -> str:
+        return f"see: vlmeval list {self.kind}s; cards of your own are known where their folder is: --data-root FOLDER"
+
     def path(self, card_id: str) -> Path:
         """Return the file of a card; raises UnknownNameError with the nearest known ids."""
         if card_id not in self._paths:
-            raise UnknownNameError(self.kind, card_id, self._paths, hint=f"see: vlmeval list {self.kind}s")
+            raise UnknownNameError(self.kind, card_id, self._paths, hint=self._hint())
         return self._paths[card_id]
 
 
