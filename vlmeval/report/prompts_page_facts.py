@@ -53,7 +53,7 @@ class Facts:
         for _, reference in REFERENCE_ROWS.get(metric, ())[:1]:
             found = self.average(self.study.chosen, reference)
             if found is not None:
-                return found["value"]
+                return None if found["value"] is None else float(found["value"])
         even = metric in GUESSED_EVENLY and self.card.task == "single-label"
         return 1 / len(self.card.classes) if even else None
 
