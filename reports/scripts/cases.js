@@ -1,7 +1,7 @@
 // Single cases: filters over the cards, and the cases behind a cell of the confusion matrix. Without script all are shown.
 "use strict";
 (() => {
-  const STEP = 12;
+  const STEP = 8;
   const form = document.getElementById("case-filters");
   if (!form) return;
   const cards = [...document.querySelectorAll("#case-cards > .case")];

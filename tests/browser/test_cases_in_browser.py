@@ -16,7 +16,7 @@ def test_the_filters_choose_cases_by_class_kind_and_tone(open_page: Open) -> Non
     page.locator("#case-filters select[name=kind]").select_option("hit")
     page.locator("#case-filters select[name=class]").select_option("2")
     cards = page.locator(CARDS)
-    assert 0 < cards.count() <= 12
+    assert 0 < cards.count() <= 8
     assert set(cards.evaluate_all("cards => cards.map(c => c.dataset.kind + c.dataset.class)")) == {"hit2"}
     told = page.locator("#case-filters output").inner_text()
     assert told.startswith(f"{cards.count()} of ")
@@ -30,10 +30,10 @@ def test_more_cases_come_on_demand(open_page: Open) -> None:
     page = open_page("plain")
     page.locator("#case-filters select[name=kind]").select_option("")
     before = page.locator(CARDS).count()
-    assert before == 12
+    assert before == 8
     page.locator("#more-cases").focus()
     page.keyboard.press("Enter")
-    assert page.locator(CARDS).count() == 24
+    assert page.locator(CARDS).count() == 16
 
 
 @pytest.mark.parametrize("width", [1280, 375])

@@ -212,7 +212,8 @@ def test_what_would_steer_the_terminal_is_not_printed(cli: Cli, world: World) ->
     folder = world.root / "prompts" / "evil"
     folder.mkdir(parents=True)
     (folder / "set.yaml").write_text(
-        'schema: 1\nid: evil/set\nversion: "1"\ntitle: "a\\e[2Jb [bold]c"\nkind: names\nauthor: "d\\a\\u202e"\nsource: e\n'
+        'schema: 1\nid: evil/set\nversion: "1"\ntitle: "a\\e[2Jb [bold]c"\nkind: names\nauthor: "d\\a\\u202e"\n'
+        "source: e\n"
         'benchmarks: [mini]\ntemplates: ["{name} \\e]0;owned\\a"]\n',
         encoding="utf-8",
     )

@@ -72,6 +72,9 @@ def test_search_refuses_what_cannot_be(cli: Cli, world: World, checkpoint: Path)
     name = call(cli, world, checkpoint, "--save", "found")
     assert (name.code, "family/name" in name.err) == (2, True)
     assert not (world.root / "prompts" / "my").exists()
+    (world.root / "a-file").write_text("")
+    nowhere = call(cli, world, checkpoint, "--to", world.root / "a-file" / "below")
+    assert (nowhere.code, "prompt sets cannot be written here" in nowhere.err) == (2, True)
 
 
 @pytest.mark.parametrize("what", ["case", "picture"])

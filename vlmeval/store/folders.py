@@ -53,13 +53,13 @@ def find_run(folder: Path, digest: str) -> RunRecord | None:
     return record if record.digest == digest else None
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, what: str = "runs", hint: str = OTHER) -> None:
     """Raise UsageError when ``folder`` cannot be made or written to, as far as that is known without trying."""
     nearest = next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
     if not nearest.is_dir():
-        raise UsageError("runs cannot be written here", file=nearest, expected="a folder", found="a file", hint=OTHER)
+        raise UsageError(f"{what} cannot be written here", file=nearest, expected="a folder", found="a file", hint=hint)
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise UsageError("runs cannot be written here", file=nearest, found="no permission to write", hint=OTHER)
+        raise UsageError(f"{what} cannot be written here", file=nearest, found="no permission to write", hint=hint)
 
 
 def write_run(folder: Path, record: RunRecord, predictions: Sequence[Predictions], report: Pages) -> RunRecord:
