@@ -127,6 +127,10 @@ def _write(target: Path, text: str, *, linked: bool) -> None:
     console.out().print(f"leaderboard: {target}", markup=False)
 
 
+ALL_COLUMNS = 160
+"""A terminal narrower than this has no room for every column: numbers would be broken in pieces."""
+
+
 def show(view: View) -> None:
     """Print each table with its marks, then why runs stand apart and what was passed over."""
     out = console.out()
@@ -159,11 +163,17 @@ def _show_table(table: View) -> None:
     from vlmeval.report.leaderboard.columns import CURVES, columns_of
     from vlmeval.report.leaderboard.words import badge_names, in_words, method_in_words, rank_in_words, tied_in_words
 
+    out = console.out()
     columns = [column for column in columns_of(table) if column.id != CURVES]
+    if out.is_terminal and out.width < ALL_COLUMNS:
+        out.print(
+            f"[dim]only {columns[0].id}: {rest}[/]"
+        )
+        columns = columns[:1]
     heads = ["rank", "model", "method", *(column.id for column in columns), "badges", "not separable from"]
     lines: list[list[Any]] = []
     for row in table["rows"]:
         numbers = [in_words(table, row, column) for column in columns]
         line = [rank_in_words(row), row["model"], method_in_words(row), *numbers]
         lines.append([*line, ", ".join(badge_names(row)), tied_in_words(table, row)])
-    console.table(None, heads, lines)
+    console.table(None, heads, lines, whole=[column.id for column in columns])
