@@ -166,9 +166,8 @@ def _show_table(table: View) -> None:
     out = console.out()
     columns = [column for column in columns_of(table) if column.id != CURVES]
     if out.is_terminal and out.width < ALL_COLUMNS:
-        out.print(
-            f"[dim]only {columns[0].id}: {rest}[/]"
-        )
+        rest = f"a terminal of {ALL_COLUMNS} columns, or a file (-o), has room for all"
+        out.print(f"[dim]only {columns[0].id}: {rest}[/]")
         columns = columns[:1]
     heads = ["rank", "model", "method", *(column.id for column in columns), "badges", "not separable from"]
     lines: list[list[Any]] = []
