@@ -84,6 +84,19 @@ def test_a_set_that_does_not_fit_is_told_with_its_line(catalog: Catalog, tmp_pat
     assert error.value.line is not None
 
 
+def test_sets_written_for_other_models_are_taken_by_name_only(
+    catalog: Catalog, card: Benchmark, tmp_path: Path
+) -> None:
+    file = tmp_path / "prompts" / "a" / "photo.yaml"
+    file.write_text(file.read_text() + "models: [siglip2]\n")
+    again = load_catalog([tmp_path])
+    assert pool_of(again, card, family="clip").left_out == {
+        "a/photo": "it is written for siglip2, and the model is of the family clip"
+    }
+    assert "a/photo" in pool_of(again, card, family="siglip2").sets
+    assert "a/photo" in pool_of(again, card, ["a/photo"], "clip").sets
+
+
 def made(catalog: Catalog, card: Benchmark, labels: list[str], weights: list[float] | None = None) -> Any:
     pool = pool_of(catalog, card)
     chosen = [next(i for i, e in enumerate(pool.elements) if e.label == label) for label in labels]

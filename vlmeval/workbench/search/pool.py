@@ -16,6 +16,7 @@ from vlmeval.catalog.expand import PLACEHOLDER, expand_prompts
 from vlmeval.errors import UsageError
 from vlmeval.evaluate.chosen_on import provenances
 from vlmeval.records import Benchmark, PromptSet
+from vlmeval.workbench.suited import unsuited
 
 SENTENCES = "all its sentences"
 
@@ -65,7 +66,7 @@ class Pool:
         return tuple(sorted(set(every)))
 
 
-def pool_of(catalog: Catalog, benchmark: Benchmark, wanted: Sequence[str] = ()) -> Pool:
+def pool_of(catalog: Catalog, benchmark: Benchmark, wanted: Sequence[str] = (), family: str = "") -> Pool:
     """Cut prompt sets into elements.
 
     Parameters
@@ -73,7 +74,9 @@ def pool_of(catalog: Catalog, benchmark: Benchmark, wanted: Sequence[str] = ()) 
     catalog, benchmark
         Where the sets are, and whose classes they are filled in for.
     wanted
-        Ids of sets; none for all sets of the benchmark.
+        Ids of sets; none for all sets of the benchmark that suit the model.
+    family
+        The model's family; without one a set that is written for certain families is taken only by name.
 
     Raises
     ------
@@ -88,6 +91,10 @@ def pool_of(catalog: Catalog, benchmark: Benchmark, wanted: Sequence[str] = ()) 
     start: list[tuple[frozenset[str], ...]] = []
     for set_id in dict.fromkeys(wanted or catalog.prompt_sets_for(benchmark)):
         prompt_set = catalog.prompt_set(set_id)
+        why = None if wanted else unsuited(catalog, prompt_set, benchmark, family)
+        if why is not None and set_id != benchmark.prompts.default:
+            pool.left_out[set_id] = why
+            continue
         if prompt_set.provenance is None:
             catalog.expand(set_id, benchmark)  # what is wrong with it is told with file and line
         if provenances(prompt_set, catalog):

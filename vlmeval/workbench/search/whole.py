@@ -21,6 +21,7 @@ from vlmeval.catalog import Catalog
 from vlmeval.catalog.expand import expand_prompts
 from vlmeval.data.leaks.leak_group import leaked_rows
 from vlmeval.embed import Cache, Embedded, EmbedOptions, embed
+from vlmeval.encoders.resolve import resolve
 from vlmeval.environment import own_version
 from vlmeval.errors import DataError, UsageError
 from vlmeval.evaluate import assess, planning
@@ -132,7 +133,7 @@ def search_prompts(
     path = _place(request, catalog)
     started = time.perf_counter()
     benchmark = catalog.benchmark(request.benchmark)
-    pool = pool_of(catalog, benchmark, request.prompts)
+    pool = pool_of(catalog, benchmark, request.prompts, resolve(request.model, catalog).card.family)
     world = _world(request, catalog, pool, (data, cache), embed_options or EmbedOptions(), progress)
     baseline = catalog.prompt_set(benchmark.prompts.default)
     before = catalog.expand(baseline.id, benchmark), baseline.aggregation

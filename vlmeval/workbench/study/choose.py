@@ -15,6 +15,7 @@ from vlmeval.errors import UsageError
 from vlmeval.evaluate.chosen_on import provenances
 from vlmeval.records import Benchmark, PromptSet
 from vlmeval.workbench.study.asked import ALL
+from vlmeval.workbench.suited import unsuited
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def choose(catalog: Catalog, benchmark: Benchmark, family: str, asked: Sequence[
     ids = list(dict.fromkeys([default, *named]))
     if ALL in asked:
         for set_id in catalog.prompt_sets_for(benchmark):
-            why = _unsuited(catalog, catalog.prompt_set(set_id), benchmark, family)
+            why = unsuited(catalog, catalog.prompt_set(set_id), benchmark, family)
             if set_id in ids:
                 continue
             if why is None:
@@ -71,13 +72,3 @@ def _searched(catalog: Catalog, prompt_set: PromptSet, benchmark: Benchmark) -> 
         where = f"validation units of {known.benchmark}" + ("" if here else f", other data than {benchmark.id}")
         notes.append(f"{prompt_set.id} was found by a search on {known.units} labelled {where}, with {known.model}.")
     return notes
-
-
-def _unsuited(catalog: Catalog, prompt_set: PromptSet, benchmark: Benchmark, family: str) -> str | None:
-    """Say why a set is not meant for the benchmark or the model, or None."""
-    parts = [prompt_set, *(catalog.prompt_set(name) for name in prompt_set.includes if name in catalog.prompt_sets)]
-    if benchmark.task == "single-label" and any(part.negatives for part in parts):
-        return f"it has negatives, and every {benchmark.unit.name} has a class here"
-    if prompt_set.models and family not in prompt_set.models:
-        return f"it is written for {', '.join(prompt_set.models)}, and the model is of the family {family}"
-    return None
