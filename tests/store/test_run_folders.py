@@ -68,7 +68,7 @@ def test_what_is_written_is_read_back(finished: Finished, tmp_path: Path) -> Non
         np.testing.assert_array_equal(before.y_true, after.y_true)
         np.testing.assert_array_equal(before.groups["sex"], after.groups["sex"])
         assert before.decision == after.decision
-    assert sorted(p.name for p in other.iterdir()) == sorted(store.FILES)
+    assert sorted(p.name for p in other.iterdir()) == sorted([*store.FILES, store.SUMMARY])
 
 
 @pytest.mark.parametrize("name", store.FILES)
