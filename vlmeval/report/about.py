@@ -8,7 +8,7 @@ from vlmeval.records import DataUsed, Finding, MethodUsed, RunRecord
 from vlmeval.report.command import command
 from vlmeval.report.lookup import Rows, View
 from vlmeval.report.names import metric_view
-from vlmeval.report.prompts_page_sets import strings_view
+from vlmeval.report.prompts.sets import strings_view
 
 
 def prompts_view(record: RunRecord) -> list[View]:

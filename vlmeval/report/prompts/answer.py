@@ -10,8 +10,8 @@ from collections import Counter
 
 from vlmeval.records.prompt_study import Spread
 from vlmeval.report.lookup import View
-from vlmeval.report.prompts_page_facts import Facts, clear
-from vlmeval.report.prompts_page_tables import place_view
+from vlmeval.report.prompts.facts import Facts, clear
+from vlmeval.report.prompts.tables import place_view
 
 
 def answer_view(facts: Facts) -> View:

@@ -13,7 +13,7 @@ from vlmeval.records import GroupSpec
 from vlmeval.records.prompt_study import Interaction
 from vlmeval.report.folds import brief
 from vlmeval.report.lookup import View
-from vlmeval.report.prompts_page_facts import Facts
+from vlmeval.report.prompts.facts import Facts
 from vlmeval.report.strata import STANDARDISED
 from vlmeval.report.text import lower_first
 

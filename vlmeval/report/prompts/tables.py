@@ -10,7 +10,7 @@ from typing import Final
 
 from vlmeval.records.prompt_study import Rank, SetCompared
 from vlmeval.report.lookup import View
-from vlmeval.report.prompts_page_facts import Facts, clear
+from vlmeval.report.prompts.facts import Facts, clear
 
 KIND_NAMES: Final = {
     "names": "names only",

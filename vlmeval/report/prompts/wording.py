@@ -11,7 +11,7 @@ from typing import Final
 
 from vlmeval.records.prompt_study import Moved, NameEffect, Single, Spread
 from vlmeval.report.lookup import View
-from vlmeval.report.prompts_page_facts import Facts
+from vlmeval.report.prompts.facts import Facts
 
 KINDS: Final = {
     "template": (

@@ -1,9 +1,9 @@
 """A PromptComparison -> the view of its page: how much wording matters, which sets lead, for whom, and every string.
 
 In: a `PromptComparison`. Out: a plain dict that feeds the HTML (``render_prompts``) and the JSON output alike. Nothing
-is computed here: what is clear is what the study's tests say. Keys of a study and their makers: `answer`
-prompts_page_answer.py; `ranked`, `matrix`, `classes` prompts_page_tables.py; `tones`, `groups` prompts_page_tones.py;
-`wordings`, `names`, `order`, `moved` prompts_page_wording.py; `strings` prompts_page_sets.py.
+is computed here: what is clear is what the study's tests say. Keys of a study and their makers: `answer` answer.py;
+`ranked`, `matrix`, `classes` tables.py; `tones`, `groups` tones.py; `wordings`, `names`, `order`, `moved` wording.py;
+`strings` sets.py.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from vlmeval.records import Benchmark
 from vlmeval.records.prompt_study import PromptComparison, PromptStudy
 from vlmeval.report.headline import BADGE_NAMES, SYNTHETIC_BANNER, SYNTHETIC_DATA, SYNTHETIC_MODEL
 from vlmeval.report.lookup import View, counted
-from vlmeval.report.prompts_page_answer import answer_view
-from vlmeval.report.prompts_page_facts import Facts
-from vlmeval.report.prompts_page_sets import strings_view
-from vlmeval.report.prompts_page_tables import classes_view, matrix_view, ranked_view, set_view
-from vlmeval.report.prompts_page_tones import groups_view
-from vlmeval.report.prompts_page_wording import moved_view, names_view, order_view, wordings_view
+from vlmeval.report.prompts.answer import answer_view
+from vlmeval.report.prompts.facts import Facts
+from vlmeval.report.prompts.sets import strings_view
+from vlmeval.report.prompts.tables import classes_view, matrix_view, ranked_view, set_view
+from vlmeval.report.prompts.tones import groups_view
+from vlmeval.report.prompts.wording import moved_view, names_view, order_view, wordings_view
 from vlmeval.report.text import one_line
 from vlmeval.stats import metric_info
 
