@@ -21,7 +21,7 @@ from vlmeval.report.leaderboard import (
     leaderboard_model_index,
 )
 from vlmeval.report.lookup import headline_method
-from vlmeval.report.prompts import build_prompts
+from vlmeval.report.prompts.page import build_prompts
 from vlmeval.report.render import render, render_comparison, render_leaderboard, render_prompts, render_side_by_side
 from vlmeval.report.side_by_side import build_side_by_side
 from vlmeval.report.view import build_view
