@@ -60,6 +60,7 @@
     heading.tabIndex = -1;
     const close = element("button", "Close", box);
     close.type = "button";
+    close.className = "plain-button";
     close.addEventListener("click", () => { box.hidden = true; });
     const scroll = element("div", undefined, box);
     scroll.className = "scroll";
