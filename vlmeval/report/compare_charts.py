@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vlmeval.report.charts.base import Spec
+from vlmeval.report.charts.base import Spec, quickly
 from vlmeval.report.charts.forest import ROW_HEIGHT, Item, forest
 from vlmeval.report.lookup import View
 from vlmeval.report.text import lower_first
@@ -12,6 +12,7 @@ from vlmeval.report.text import lower_first
 MOST_ROWS = 60
 
 
+@quickly
 def compare_charts(view: View) -> dict[str, Spec]:
     """Return the charts of a comparison's page by id."""
     charts: dict[str, Spec] = {}

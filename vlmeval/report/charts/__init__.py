@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from vlmeval.report.charts import fitting, shots
-from vlmeval.report.charts.base import CONFIG, Spec
+from vlmeval.report.charts.base import CONFIG, Spec, quickly
 from vlmeval.report.charts.board import board_charts
 from vlmeval.report.charts.examined import examined_charts, examined_families
 from vlmeval.report.charts.forest import ROW_HEIGHT, Item, forest
@@ -31,6 +31,7 @@ __all__ = ["CONFIG", "board_charts", "build_charts", "families", "side_by_side_c
 CONFUSION_LIMIT: Final = 30
 
 
+@quickly
 def build_charts(view: View) -> dict[str, Spec]:
     """Return the page's charts by id (what ``data-chart`` names), each with the height to keep free for it."""
     charts: dict[str, Spec] = {}
@@ -50,6 +51,7 @@ def build_charts(view: View) -> dict[str, Spec]:
     return charts | method_charts(view) | examined_charts(view) | truth_charts(view["truth"])
 
 
+@quickly
 def families(view: View) -> dict[str, Spec]:
     """Return the specifications that many charts share; each chart brings its points or its datasets."""
     made = {"roc": curve("roc"), "pr": curve("pr")} | method_families(view) | examined_families(view)
@@ -176,6 +178,7 @@ def _forest(items: list[Item], title: str, chance: float | None = None, referenc
     return {"height": ROW_HEIGHT * len(items) + 44, "spec": forest(items, title, chance, reference)}
 
 
+@quickly
 def side_by_side_charts(view: View) -> dict[str, Spec]:
     """Return one forest plot a metric, one line a method and run, for runs side by side."""
     charts: dict[str, Spec] = {}

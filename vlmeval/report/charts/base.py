@@ -1,10 +1,12 @@
-"""What all charts share: the theme, labels fit for an axis, and the bare specification that Altair validated."""
+"""What all charts share: the theme, labels fit for an axis, and the bare specification of a chart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from vlmeval.report.lookup import View
 from vlmeval.report.text import one_line
 
 Spec = dict[str, Any]
@@ -79,7 +81,7 @@ def rounded(value: float) -> float:
 
 
 def finish(chart: Any, *, steps: bool = False, names: Sequence[str] = ()) -> Spec:
-    """Validate and return the bare specification: data in place, no schema address, no theme.
+    """Return the bare specification: data in place, no schema address, no theme.
 
     ``steps``: the height follows the number of rows, so that only the width is fitted. ``names``: the labels that
     ``NAME_OF`` finds by position; scales never hold names, for "constructor" is a key of every JavaScript object.
@@ -87,9 +89,25 @@ def finish(chart: Any, *, steps: bool = False, names: Sequence[str] = ()) -> Spe
     import altair as alt
 
     with alt.data_transformers.enable("default", consolidate_datasets=False):
-        spec: Spec = chart.properties(width="container").to_dict()
+        spec: Spec = chart.properties(width="container").to_dict(validate=False)
     spec.pop("config", None)
     spec.pop("$schema", None)
     if names:
         spec["params"] = [{"name": "names", "value": list(names)}]
     return spec | {"autosize": {"type": "fit-x" if steps else "fit", "contains": "padding"}}
+
+
+def quickly(make: Callable[[View], dict[str, Spec]]) -> Callable[[View], dict[str, Spec]]:
+    """Let a maker of charts do without Altair's own validation, which takes most of its time.
+
+    Every specification is held against Vega-Lite's schema by `tests/report/test_chart_specs.py` instead.
+    """
+
+    @functools.wraps(make)
+    def made(view: View) -> dict[str, Spec]:
+        from altair.utils.schemapi import debug_mode
+
+        with debug_mode(False):
+            return make(view)
+
+    return made

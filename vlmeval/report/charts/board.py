@@ -10,7 +10,20 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from vlmeval.report.charts.base import ACCENT, DASH, INK, LINE, MUTED, PAPER, Spec, distinct, finish, inline, rounded
+from vlmeval.report.charts.base import (
+    ACCENT,
+    DASH,
+    INK,
+    LINE,
+    MUTED,
+    PAPER,
+    Spec,
+    distinct,
+    finish,
+    inline,
+    quickly,
+    rounded,
+)
 from vlmeval.report.charts.labels import placed
 from vlmeval.report.lookup import View
 
@@ -29,6 +42,7 @@ class Against(NamedTuple):
     logarithmic: bool
 
 
+@quickly
 def board_charts(view: View) -> dict[str, Spec]:
     """Return the plots of every table by ``TABLE--gap``, ``--size`` and ``--time``, where two rows differ in them."""
     made: dict[str, Spec] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from vlmeval.report.charts.base import Spec, distinct
+from vlmeval.report.charts.base import Spec, distinct, quickly
 from vlmeval.report.charts.forest import ROW_HEIGHT, Item, forest
 from vlmeval.report.charts.prompts import (
     HEAT_ROW,
@@ -28,6 +28,7 @@ MOST_ROWS: Final = 60
 CLEAR = ("a", "b")
 
 
+@quickly
 def prompt_charts(view: View) -> dict[str, Spec]:
     """Return the charts of the page by id; those of several studies begin with the study's key."""
     charts: dict[str, Spec] = {}
